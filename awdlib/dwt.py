@@ -1,0 +1,423 @@
+"""The discrete wavelet transform in one and two dimensions, differentiable in x and in h.
+
+Equal to PyWavelets for every orthogonal filter, mode, level and length. Two ways to compute it,
+equal to 1e-12: strided convolutions and, for short signals, one dense matrix per filter
+(`analysis_matrix`), by far the faster there. `wavedec` picks the way by the length.
+
+One step of the analysis reads a[p] = Σ_m h[m] x̃[2p + first + m] (Eq. 5; x̃ is x extended as the
+mode says) and d[p] likewise with g. Synthesis (Eq. 6) is the transpose of the ``zero`` mode's
+step, whatever the mode, except for ``periodization``, which has its own.
+
+Inside, signals are (filters or 1, batch, time) and filters (filters, taps).
+"""
+
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch.nn.functional import conv1d, conv2d, conv_transpose1d, conv_transpose2d, pad
+
+from awdlib.conventions import (
+    MODES,
+    Coeffs1d,
+    Coeffs2d,
+    Details2d,
+    Mode,
+    check_choice,
+    check_filter,
+    check_signal,
+)
+from awdlib.filters import highpass
+
+DENSE_UP_TO = 128  # signals of at most so many samples go through one matrix per filter
+
+
+def band_lengths(n: int, taps: int, *, level: int, mode: Mode = "zero") -> list[int]:
+    """Lengths of the bands [cA_J, cD_J, ..., cD_1] of a signal of `n` samples.
+
+    Examples
+    --------
+    >>> band_lengths(40, 10, level=4)
+    [10, 10, 12, 16, 24]
+    """
+    lengths: list[int] = []
+    for _ in range(level):
+        n = (n + 1) // 2 if mode == "periodization" else (n + taps - 1) // 2
+        lengths.insert(0, n)
+    return [n, *lengths]
+
+
+# --- one dimension -----------------------------------------------------------------------------
+
+
+def wavedec(
+    x: torch.Tensor, h: torch.Tensor, *, level: int, mode: Mode = "zero", paired: bool = False
+) -> Coeffs1d:
+    """Multilevel analysis Ψx (Eq. 5).
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (..., time)
+        Any leading dimensions; the book uses (batch, channel, time).
+    h : torch.Tensor, shape (taps,) or (filters, taps)
+    level : int
+        J, at least 1.
+    mode : str
+        See `awdlib.conventions`.
+    paired : bool
+        With a batch of filters: `x` is (filters, ..., time), each filter has its own signals.
+
+    Returns
+    -------
+    list of torch.Tensor, each (..., length), or (filters, ..., length) for a batch of filters
+        ``[cA_J, cD_J, ..., cD_1]``.
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape, type, level or mode, in one sentence.
+    """
+    _check(h, level, mode)
+    check_signal(x, 1)
+    flat, lead = _flatten(x, h, 1, paired)
+    n, filters = x.shape[-1], h.reshape(-1, h.shape[-1])
+    if n <= DENSE_UP_TO:
+        matrix = analysis_matrix(filters, n, level=level, mode=mode)
+        bands = (flat @ matrix.mT).split(band_lengths(n, h.shape[-1], level=level, mode=mode), -1)
+    else:
+        bands = _analysis_conv(flat, filters, level, mode)
+    return [band.reshape(*lead, band.shape[-1]) for band in bands]
+
+
+def waverec(coeffs: Coeffs1d, h: torch.Tensor, *, mode: Mode = "zero") -> torch.Tensor:
+    """Multilevel synthesis Ψ⁻¹w (Eq. 6). Like PyWavelets', an odd length comes back one longer.
+
+    Parameters
+    ----------
+    coeffs : list of torch.Tensor
+        As `wavedec` returns them, with a leading ``filters`` dimension for a batch of filters.
+    h : torch.Tensor, shape (taps,) or (filters, taps)
+    mode : str
+        Of the analysis; only ``periodization`` makes a difference here.
+
+    Returns
+    -------
+    torch.Tensor, shape (..., time), or (filters, ..., time) for a batch of filters
+    """
+    _check(h, len(coeffs) - 1, mode)
+    filters, lead = h.reshape(-1, h.shape[-1]), coeffs[0].shape[:-1]
+    approximation, *details = (_flatten(c, h, 1, paired=True)[0] for c in coeffs)
+    for detail in details:
+        approximation = _crop(approximation, detail)
+        stacked = torch.stack([approximation, detail], 2)  # (filters, batch, 2, length)
+        approximation = _synthesis_step(stacked, filters, mode)
+    return approximation.reshape(*lead, approximation.shape[-1])
+
+
+def adjoint_synthesis(
+    x: torch.Tensor, h: torch.Tensor, *, level: int, mode: Mode = "zero", paired: bool = False
+) -> Coeffs1d:
+    """(Ψ⁻¹)ᵀx: what turns a gradient in the signal into one in the coefficients.
+
+    Synthesis is cropped to the signal's length. Its adjoint is the ``zero`` mode's analysis with
+    the same filters whatever the mode of the analysis, except for ``periodization``, where it is
+    found by differentiating the (linear) synthesis. Arguments and result as of `wavedec`.
+    """
+    if mode != "periodization":
+        return wavedec(x, h, level=level, mode="zero", paired=paired)
+    return _adjoint_by_autograd(x, h, level, paired, wavedec, waverec)
+
+
+def analysis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero") -> torch.Tensor:
+    """The matrix P of the analysis: wavedec(x) is xPᵀ, bands one after the other.
+
+    Parameters
+    ----------
+    h : torch.Tensor, shape (taps,) or (filters, taps)
+    n : int
+        Samples of the signal.
+
+    Returns
+    -------
+    torch.Tensor, shape (coefficients, n), or (filters, coefficients, n)
+    """
+    lowest: torch.Tensor | None = None
+    bands: list[torch.Tensor] = []
+    for _ in range(level):
+        length = n if lowest is None else lowest.shape[-2]
+        step = _step_matrix(h, length, mode)
+        both = step if lowest is None else step @ lowest
+        lowest, detail = both.chunk(2, -2)
+        bands.insert(0, detail)
+    assert lowest is not None
+    return torch.cat([lowest, *bands], -2)
+
+
+def synthesis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero") -> torch.Tensor:
+    """The matrix S of the synthesis, cropped to `n` samples: waverec(w)[..., :n] is wSᵀ.
+
+    Parameters and shapes as of `analysis_matrix`; the result is (..., n, coefficients).
+    """
+    if mode != "periodization":
+        return analysis_matrix(h, n, level=level, mode="zero").mT
+    lengths = [n]
+    for _ in range(level):
+        lengths.append((lengths[-1] + 1) // 2)
+    # Each step's synthesis is the transpose of the even length's analysis, cropped.
+    total: torch.Tensor | None = None
+    columns: list[torch.Tensor] = []
+    for longer, shorter in pairwise(lengths):
+        step = _step_matrix(h, 2 * shorter, mode).mT[..., :longer, :]
+        both = step if total is None else total @ step
+        total, detail = both.chunk(2, -1)
+        columns.insert(0, detail)
+    assert total is not None
+    return torch.cat([total, *columns], -1)
+
+
+# --- two dimensions ----------------------------------------------------------------------------
+
+
+def wavedec2(
+    x: torch.Tensor, h: torch.Tensor, *, level: int, mode: Mode = "zero", paired: bool = False
+) -> Coeffs2d:
+    """Separable multilevel analysis of images (paper, App. A.1).
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (..., height, width)
+    h, level, mode, paired
+        As of `wavedec`.
+
+    Returns
+    -------
+    list
+        ``[cA_J, Details2d_J, ..., Details2d_1]``; every array (..., rows, columns), or
+        (filters, ..., rows, columns) for a batch of filters.
+    """
+    _check(h, level, mode)
+    check_signal(x, 2)
+    flat, lead = _flatten(x, h, 2, paired)
+    filters = h.reshape(-1, h.shape[-1])
+    coeffs: Coeffs2d = []
+    for _ in range(level):
+        bands = _analysis_step2(flat, filters, mode)  # (filters, batch, 4, rows, columns)
+        shaped = [b.reshape(*lead, *b.shape[-2:]) for b in bands.unbind(2)]
+        coeffs.insert(0, Details2d(horizontal=shaped[1], vertical=shaped[2], diagonal=shaped[3]))
+        flat = bands[:, :, 0]
+    return [shaped[0], *coeffs]
+
+
+def waverec2(coeffs: Coeffs2d, h: torch.Tensor, *, mode: Mode = "zero") -> torch.Tensor:
+    """Separable multilevel synthesis of images; odd sizes come back one larger, as in `waverec`."""
+    _check(h, len(coeffs) - 1, mode)
+    filters, first = h.reshape(-1, h.shape[-1]), coeffs[0]
+    assert isinstance(first, torch.Tensor)
+    approximation = _flatten(first, h, 2, paired=True)[0]
+    for details in coeffs[1:]:
+        bands = [_flatten(d, h, 2, paired=True)[0] for d in details]
+        approximation = _crop(_crop(approximation, bands[0]).mT, bands[0].mT).mT
+        stacked = torch.stack([approximation, *bands], 2)
+        approximation = _synthesis_step2(stacked, filters, mode)
+    return approximation.reshape(*first.shape[:-2], *approximation.shape[-2:])
+
+
+def adjoint_synthesis2(
+    x: torch.Tensor, h: torch.Tensor, *, level: int, mode: Mode = "zero", paired: bool = False
+) -> Coeffs2d:
+    """The two-dimensional `adjoint_synthesis`."""
+    if mode != "periodization":
+        return wavedec2(x, h, level=level, mode="zero", paired=paired)
+    return _adjoint_by_autograd(x, h, level, paired, wavedec2, waverec2)
+
+
+def flatten_coeffs(coeffs: Coeffs1d | Coeffs2d) -> list[torch.Tensor]:
+    """Every array of the coefficients, 1-D or 2-D, in order."""
+    flat: list[torch.Tensor] = []
+    for c in coeffs:
+        flat.extend(c) if isinstance(c, Details2d) else flat.append(c)
+    return flat
+
+
+def unflatten_coeffs(arrays: list[torch.Tensor], like: Coeffs1d | Coeffs2d) -> list:
+    """The inverse of `flatten_coeffs`, in the structure of `like`."""
+    source = iter(arrays)
+    return [
+        Details2d(*(next(source) for _ in c)) if isinstance(c, Details2d) else next(source)
+        for c in like
+    ]
+
+
+# --- steps -------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def _extension(n: int, taps: int, mode: str) -> np.ndarray:
+    """Positions in x of the extended signal x̃ that one analysis step reads; -1 is a zero."""
+    if mode == "periodization":
+        even = n + n % 2
+        first, outputs = 1 - taps // 2, even // 2
+    else:
+        first, outputs = 2 - taps, (n + taps - 1) // 2
+    position = np.arange(first, first + 2 * (outputs - 1) + taps)
+    if mode == "zero":
+        return np.where((position < 0) | (position >= n), -1, position)
+    if mode == "periodization":
+        return np.minimum(position % even, n - 1)
+    if mode == "periodic":
+        return position % n
+    if mode == "symmetric":
+        position = position % (2 * n)
+        return np.where(position < n, position, 2 * n - 1 - position)
+    if n < 2:
+        raise ValueError("mode 'reflect' needs at least 2 samples at every level: lower the level")
+    position = position % (2 * n - 2)
+    return np.where(position < n, position, 2 * n - 2 - position)
+
+
+def _extend(x: torch.Tensor, taps: int, mode: str) -> torch.Tensor:
+    """x̃ along the last axis."""
+    n = x.shape[-1]
+    index = _extension(n, taps, mode)
+    if mode == "zero":
+        return pad(x, (taps - 2, len(index) - n - (taps - 2)))
+    return x[..., torch.as_tensor(index, device=x.device)]
+
+
+def _filter_pair(h: torch.Tensor) -> torch.Tensor:
+    """(filters, 2, taps): lowpass and highpass."""
+    return torch.stack([h, highpass(h)], -2)
+
+
+def _analysis_step(x: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
+    """(filters or 1, batch, n) -> (filters, batch, 2, n_out)."""
+    weight = _filter_pair(h).flatten(0, 1)[:, None]
+    out = conv1d(_extend(x, h.shape[-1], mode).transpose(0, 1), weight, stride=2, groups=len(x))
+    return out.unflatten(1, (len(h), 2)).transpose(0, 1)
+
+
+def _analysis_conv(x: torch.Tensor, h: torch.Tensor, level: int, mode: str) -> list[torch.Tensor]:
+    details: list[torch.Tensor] = []
+    for _ in range(level):
+        x, detail = _analysis_step(x, h, mode).unbind(2)
+        details.insert(0, detail)
+    return [x, *details]
+
+
+def _synthesis_step(coeffs: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
+    """(filters, batch, 2, n) -> (filters, batch, time)."""
+    taps, n = h.shape[-1], coeffs.shape[-1]
+    weight = _filter_pair(h).flatten(0, 1)[:, None]
+    full = conv_transpose1d(coeffs.transpose(0, 1).flatten(1, 2), weight, stride=2, groups=len(h))
+    return _trim(full.transpose(0, 1), n, taps, mode)
+
+
+def _trim(full: torch.Tensor, n: int, taps: int, mode: str) -> torch.Tensor:
+    """Cut the full synthesis of n coefficients to its samples; periodization wraps its ends."""
+    if mode != "periodization":
+        return full[..., taps - 2 : 2 * n]
+    # Sample q of the full synthesis belongs to position (q + 1 - taps/2) modulo 2n.
+    period = 2 * n
+    rows = -(-full.shape[-1] // period)
+    wrapped = pad(full, (0, rows * period - full.shape[-1])).unflatten(-1, (rows, period)).sum(-2)
+    return wrapped.roll(1 - taps // 2, -1)
+
+
+def _analysis_step2(x: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
+    """(filters or 1, batch, height, width) -> (filters, batch, 4: LL cH cV cD, rows, columns)."""
+    taps, filters = h.shape[-1], len(h)
+    weight = _filter_pair(h)
+    across = weight.reshape(2 * filters, 1, 1, taps)
+    out = conv2d(_extend(x, taps, mode).transpose(0, 1), across, stride=(1, 2), groups=len(x))
+    down = weight.repeat_interleave(2, 0).reshape(4 * filters, 1, taps, 1)
+    out = _extend(out.mT, taps, mode).mT
+    out = conv2d(out, down, stride=(2, 1), groups=2 * filters)
+    # Channels are (filter, width's band, height's band); cH is highpass along the height.
+    out = out.unflatten(1, (filters, 2, 2)).transpose(2, 3).flatten(2, 3).transpose(0, 1)
+    low_low, vertical, horizontal, diagonal = out.unbind(2)
+    return torch.stack([low_low, horizontal, vertical, diagonal], 2)
+
+
+def _synthesis_step2(coeffs: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
+    """(filters, batch, 4, rows, columns) -> (filters, batch, height, width)."""
+    taps, filters = h.shape[-1], len(h)
+    weight = _filter_pair(h)
+    low_low, horizontal, vertical, diagonal = coeffs.unbind(2)
+    # Channels (filter, width's band, height's band), as in the analysis.
+    out = torch.stack([low_low, horizontal, vertical, diagonal], 2).transpose(0, 1).flatten(1, 2)
+    down = weight.repeat_interleave(2, 0).reshape(4 * filters, 1, taps, 1)
+    out = conv_transpose2d(out, down, stride=(2, 1), groups=2 * filters)
+    out = _trim(out.mT, coeffs.shape[-2], taps, mode).mT
+    across = weight.reshape(2 * filters, 1, 1, taps)
+    out = conv_transpose2d(out, across, stride=(1, 2), groups=filters)
+    return _trim(out, coeffs.shape[-1], taps, mode).transpose(0, 1)
+
+
+@lru_cache(maxsize=512)
+def _step_tensor(n: int, taps: int, mode: str) -> torch.Tensor:
+    """(taps, n_out * n): how often tap m joins output p with input i in one analysis step."""
+    index = _extension(n, taps, mode)
+    outputs = (len(index) - taps) // 2 + 1
+    tensor = torch.zeros(taps, outputs, n, dtype=torch.float64)
+    for m in range(taps):
+        inputs = index[m : m + 2 * outputs : 2]
+        p = np.flatnonzero(inputs >= 0)
+        tensor[m, p, inputs[p]] = 1.0
+    return tensor.reshape(taps, -1)
+
+
+def _step_matrix(h: torch.Tensor, n: int, mode: str) -> torch.Tensor:
+    """One analysis step as a matrix (..., 2 n_out, n), lowpass rows first."""
+    tensor = _step_tensor(n, h.shape[-1], mode).to(h)
+    return (_filter_pair(h) @ tensor).unflatten(-1, (-1, n)).flatten(-3, -2)
+
+
+# --- shapes ------------------------------------------------------------------------------------
+
+
+def _check(h: torch.Tensor, level: int, mode: str) -> None:
+    check_filter(h)
+    check_choice("mode", mode, MODES)
+    if level < 1:
+        raise ValueError(f"level must be at least 1, not {level}")
+
+
+def _flatten(
+    x: torch.Tensor, h: torch.Tensor, dims: int, paired: bool
+) -> tuple[torch.Tensor, tuple[int, ...]]:
+    """(filters or 1, batch, signal) and the leading shape of the results."""
+    signal = x.shape[x.ndim - dims :]
+    if h.ndim == 1:
+        return x.reshape(1, -1, *signal), tuple(x.shape[:-dims])
+    if not paired:
+        return x.reshape(1, -1, *signal), (len(h), *x.shape[:-dims])
+    if x.ndim == dims or len(x) != len(h):
+        raise ValueError(
+            f"a batch of {len(h)} filters needs arrays with a leading dimension of {len(h)}, "
+            f"not of shape {tuple(x.shape)}"
+        )
+    return x.reshape(len(h), -1, *signal), tuple(x.shape[:-dims])
+
+
+def _crop(approximation: torch.Tensor, detail: torch.Tensor) -> torch.Tensor:
+    """Drop the sample that synthesis adds to an odd length."""
+    extra = approximation.shape[-1] - detail.shape[-1]
+    if extra not in (0, 1):
+        raise ValueError(
+            f"coefficient lengths {approximation.shape[-1]} and {detail.shape[-1]} do not belong "
+            "to one transform: were they made with another filter length, mode or order?"
+        )
+    return approximation[..., : detail.shape[-1]]
+
+
+def _adjoint_by_autograd(x, h, level, paired, decompose, reconstruct):
+    """Adjoint of the cropped synthesis in periodization mode, differentiable in x and h."""
+    shape = decompose(x, h, level=level, mode="periodization", paired=paired)
+    flat = [torch.zeros_like(c).requires_grad_() for c in flatten_coeffs(shape)]
+    signal = reconstruct(unflatten_coeffs(flat, shape), h, mode="periodization")
+    for axis in (-1, -2)[: x.ndim if decompose is wavedec2 else 1]:
+        signal = signal.narrow(axis, 0, x.shape[axis])
+    target = x if paired or h.ndim == 1 else x[None].expand(signal.shape)
+    grads = torch.autograd.grad(signal, flat, grad_outputs=target, create_graph=True)
+    return unflatten_coeffs(list(grads), shape)

@@ -1,0 +1,123 @@
+"""The objective (Eq. 8), one function a term, for one filter or a batch of them.
+
+Each filter's loss depends on that filter alone, so a batch of filters trains at once: the terms
+return one value a filter, shape ``(filters,)`` or ``()``, and their sum is differentiated.
+
+Two scalings (`awdlib.conventions.Scaling`):
+
+``"reference"`` (default; the units of the published λ and γ, those of the authors' code)
+    Σ‖x − x̂‖² / m + ½ · (the five penalties, the fourth over the first N/2 frequencies)
+    + λ Σ|Ψx| / (m (J+1)) + γ Σ|TRIM| / (m (J+1))
+``"paper"`` (Eq. 8 to the letter)
+    Σ‖x − x̂‖² / m + the five penalties, the fourth over all N frequencies
+    + λ Σ|Ψx| / m + γ Σ|TRIM|
+
+with m examples in the batch and J + 1 bands.
+"""
+
+from math import pi, sqrt
+
+import torch
+
+from awdlib.conventions import Scaling
+
+
+def lowpass_sum(h: torch.Tensor) -> torch.Tensor:
+    """(Σ h[n] − √2)², from Eq. 9. `h` is (..., taps); so in every function here."""
+    return (h.sum(-1) - sqrt(2)) ** 2
+
+
+def highpass_sum(h: torch.Tensor) -> torch.Tensor:
+    """(Σ g[n])² with g from Eq. 11: the alternating sum of h, up to its sign."""
+    return (h[..., 0::2].sum(-1) - h[..., 1::2].sum(-1)) ** 2
+
+
+def norm(h: torch.Tensor) -> torch.Tensor:
+    """(‖h‖² − 1)², from Eq. 10."""
+    return (h.square().sum(-1) - 1) ** 2
+
+
+def conjugate_mirror(h: torch.Tensor, *, scaling: Scaling = "reference") -> torch.Tensor:
+    """Σ_w (|ĥ(w)|² + |ĥ(w+π)|² − 2)² at w = 2πk/N, from Eq. 9.
+
+    Eq. 8 sums all N frequencies; the authors' code the first N/2, which is half as much, as w and
+    w + π give the same value.
+    """
+    # |ĥ(w)|² + |ĥ(w+π)|² = 2 Σ_k r[2k] cos(2kw): only even lags of the autocorrelation survive.
+    r = even_autocorrelation(h)
+    half = h.shape[-1] // 2
+    k = torch.arange(half, dtype=h.dtype, device=h.device)
+    cosines = torch.cos(2 * pi / half * torch.outer(k, k))  # [lag k, frequency 2π k' / N]
+    weight = torch.full_like(k, 4.0)
+    weight[0] = 2.0
+    total = ((r * weight) @ cosines - 2).square().sum(-1)
+    return total if scaling == "reference" else 2 * total
+
+
+def even_shifts(h: torch.Tensor) -> torch.Tensor:
+    """Σ_k (Σ_n h[n]h[n−2k] − 1_{k=0})² over every k, negative ones too, from Eq. 10."""
+    r = even_autocorrelation(h)
+    return (r[..., 0] - 1) ** 2 + 2 * r[..., 1:].square().sum(-1)
+
+
+def even_autocorrelation(h: torch.Tensor) -> torch.Tensor:
+    """Σ_n h[n]h[n−2k] for k = 0 .. N/2 − 1, shape (..., taps / 2)."""
+    taps = h.shape[-1]
+    padded = torch.nn.functional.pad(h, (0, taps - 2))
+    return (padded.unfold(-1, taps, 2) * h[..., None, :]).sum(-1)
+
+
+def validity_penalties(h: torch.Tensor, *, scaling: Scaling = "reference") -> torch.Tensor:
+    """The five penalties that make h a wavelet's filter, weight 1 each in Eq. 8 (L4 to L8).
+
+    Returns
+    -------
+    torch.Tensor, shape (..., 5)
+        In Eq. 8's order; with ``scaling="reference"`` each is halved.
+    """
+    terms = [lowpass_sum(h), highpass_sum(h), norm(h),
+             conjugate_mirror(h, scaling=scaling), even_shifts(h)]  # fmt: skip
+    return torch.stack(terms, -1) * (0.5 if scaling == "reference" else 1.0)
+
+
+def reconstruction(error: torch.Tensor, examples: int) -> torch.Tensor:
+    """(1/m) Σ ‖x − x̂‖², first term of Eq. 8.
+
+    Parameters
+    ----------
+    error : torch.Tensor, shape (filters, ...)
+        x − x̂ of a batch.
+    examples : int
+        m.
+    """
+    return error.flatten(1).square().sum(-1) / examples
+
+
+def sparsity(
+    coeffs: list[torch.Tensor], examples: int, bands: int, *, scaling: Scaling = "reference"
+) -> torch.Tensor:
+    """‖Ψx‖₁ of W in Eq. 8, to be multiplied by λ.
+
+    Parameters
+    ----------
+    coeffs : list of torch.Tensor, each (filters, ...)
+        Every coefficient array.
+    examples, bands : int
+        m, and J + 1 (in 2-D, too, the authors' code counts a level's three details as one).
+    """
+    total = sum(c.abs().flatten(1).sum(-1) for c in coeffs)
+    assert isinstance(total, torch.Tensor)
+    return total / (examples * bands if scaling == "reference" else examples)
+
+
+def interpretation(
+    attributions: list[torch.Tensor],
+    examples: int,
+    bands: int,
+    *,
+    scaling: Scaling = "reference",
+) -> torch.Tensor:
+    """Σᵢ ‖TRIM(Ψxᵢ)‖₁, third term of Eq. 8, to be multiplied by γ. As `sparsity`."""
+    total = sum(a.abs().flatten(1).sum(-1) for a in attributions)
+    assert isinstance(total, torch.Tensor)
+    return total / (examples * bands) if scaling == "reference" else total
