@@ -21,8 +21,13 @@ def at_start(root: Path, device: str) -> dict[str, Any]:
         "device_name": _device_name(device),
         "python": platform.python_version(),
         "packages": versions(),
-        "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "utc": now(),
     }
+
+
+def now() -> str:
+    """Return the time in UTC; these texts sort by time."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def at_end() -> dict[str, Any]:

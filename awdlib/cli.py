@@ -1,0 +1,141 @@
+"""The command ``awd``: run chapters, make the book, accept results, fetch data, look around."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from typing import Annotated
+
+try:
+    import typer
+except ImportError:  # the library alone needs no command line
+    typer = None  # type: ignore[assignment]
+
+from awdlib import results
+
+if typer is not None:
+    app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+    data_app = typer.Typer(no_args_is_help=True, help="Real data: fetch, verify, show where.")
+    app.add_typer(data_app, name="data")
+
+    Profile = Annotated[str, typer.Option(help="smoke, laptop or paper")]
+    Data = Annotated[str, typer.Option(help="auto, real or simulated")]
+    Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+    Dataset = Annotated[str, typer.Argument(help="name of a data set")]
+
+    def _version(value: bool) -> None:
+        if value:
+            print(f"awdlib {importlib.metadata.version('awdlib')}")
+            raise typer.Exit
+
+    @app.callback()
+    def _options(
+        version: Annotated[
+            bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
+        ] = False,
+        debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False,
+    ) -> None:
+        if debug:
+            os.environ["AWD_DEBUG"] = "1"
+
+    @app.command()
+    def run(
+        chapters: list[str],
+        profile: Profile = "smoke",
+        data: Data = "auto",
+        device: Device = "auto",
+        p: Annotated[list[str], typer.Option("-p", help="name=value, as often as needed")] = [],  # noqa: B006
+    ) -> None:
+        """Run chapters for the book, without building it."""
+        from awdlib import book as making
+
+        pairs = [pair.partition("=") for pair in p]
+        if wrong := [name for name, equals, _ in pairs if not equals]:
+            raise ValueError(f"-p takes name=value, not '{wrong[0]}'.")
+        given = making.settings(profile, data, device) | {name: value for name, _, value in pairs}
+        if making.run(making.select(chapters), given):
+            raise typer.Exit(1)
+
+    @app.command()
+    def book(
+        profile: Profile = "laptop",
+        data: Data = "auto",
+        device: Device = "auto",
+        chapters: Annotated[str, typer.Option(help="all, or names with commas")] = "all",
+    ) -> None:
+        """Run chapters and build the book from every chapter's last run."""
+        from awdlib import book as making
+
+        making.book(profile, data, device, chapters)
+
+    @app.command()
+    def refs(
+        chapters: Annotated[str, typer.Option(help="all, or names with commas")] = "all",
+    ) -> None:
+        """Execute the committed notebook pairs again and accept their smoke results."""
+        from awdlib import book as making
+
+        making.refs(chapters)
+
+    @app.command()
+    def accept(chapter: str, profile: str) -> None:
+        """Copy the results of the last run into data/results."""
+        from awdlib import book as making
+
+        making.accept(chapter, profile)
+
+    @app.command()
+    def doctor() -> None:
+        """Show versions, devices, threads, data, disk, and whether .venv matches the lock."""
+        from awdlib import doctor
+
+        print(doctor.report())
+
+    @data_app.command()
+    def fetch(dataset: Dataset = "cme") -> None:
+        """Download what is missing of a data set, and verify it."""
+        from awdlib.datasets import fetch as data
+
+        data.fetch(dataset)
+
+    @data_app.command()
+    def verify(dataset: Dataset = "cme") -> None:
+        """Compare the files of a data set with their hashes."""
+        from awdlib.datasets import fetch as data
+
+        records = data.verify(dataset)
+        for record in records:
+            print(f"{record.status:9}  {record.path}")
+        if any(record.status != "ok" for record in records):
+            raise typer.Exit(1)
+
+    @data_app.command()
+    def where() -> None:
+        """Show the folder that data are read from, and why it is that one."""
+        from awdlib.datasets import fetch as data
+
+        print(*data.where(), sep="  # ")
+
+
+def main() -> None:
+    """Run the command; an error of the user's is one line and exit status 1."""
+    if typer is None:
+        sys.exit("awd needs the packages of the book: pip install 'awdlib[book]'")
+    from awdlib.chapters import RunError
+    from awdlib.datasets import DataError
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit("awd: stopped; nothing half-written is left")
+    except ModuleNotFoundError as error:
+        _fail(error, f"the package '{error.name}' is missing: pip install 'awdlib[book]'")
+    except (RunError, DataError, ValueError, OSError, results.UnknownKey) as error:
+        _fail(error, str(error))
+
+
+def _fail(error: Exception, message: str) -> None:
+    if os.environ.get("AWD_DEBUG"):
+        raise error
+    sys.exit(f"awd: {message}")
