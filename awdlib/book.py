@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -119,7 +120,9 @@ def build(root: Path | None = None) -> Path:
     done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True)
     html = new / "_build" / "html"
     if done.returncode or not (html / "index.html").exists():
-        raise RunError(f"The book could not be built:\n{(done.stdout + done.stderr).strip()}")
+        said = re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr).strip()
+        faults = [line for line in said.splitlines() if re.search("WARNING|ERROR", line)]
+        raise RunError("The book could not be built:\n" + ("\n".join(faults) or said))
     shutil.rmtree(top / "_build" / "html", ignore_errors=True)
     os.replace(html, top / "_build" / "html")
     shutil.rmtree(new, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""Bring results into pages: the role `val`, the directives `provenance` and `verdicts`.
+
+They read the results when the book is built, so that a page cannot disagree with its numbers; an
+unknown key is an error, and fails the build. Which results belong to which page is noted by the
+run in ``book/notebooks/shown.json``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from awdlib import book, results
+
+
+def shown_results(name: str) -> tuple[results.Results, dict[str, Any]]:
+    """Return the results that a chapter's page shows (``chapter@stem``: those of a stem)."""
+    chapter, _, stem = name.partition("@")
+    entry = book.shown(results.root()).get(chapter, {"stem": "smoke", "origin": "accepted"})
+    if stem:
+        return results.load(chapter, stem), entry
+    return results.load(chapter, entry["stem"], entry["origin"]), entry
+
+
+class Value(SphinxRole):
+    """``{val}`chapter:dotted.key:format` ``: one number out of the results."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        try:
+            name, key, *spec = self.text.split(":", 2)
+            stored, _ = shown_results(name)
+            value = stored[key]
+            if isinstance(value, dict):
+                raise results.UnknownKey(f"'{key}' of {name} is a group of results, not one")
+            text = results.fmt(value, *spec)
+            # `awd-number` is the same role for the large numbers of the first page
+            large = self.name == "awd-number"
+            return [nodes.inline(text=text, classes=["awd-number"] if large else [])], []
+        except (ValueError, KeyError, TypeError) as error:
+            what = f"{{val}}`{self.text}`: {error}"
+            message = self.inliner.reporter.error(what, line=self.lineno)
+            return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
+
+
+class Provenance(SphinxDirective):
+    """The banner of a chapter: what its numbers were computed from, and what they are worth."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        chapter = self.arguments[0]
+        try:
+            stored, entry = shown_results(chapter)
+        except (ValueError, KeyError) as error:
+            raise self.error(f"provenance of {chapter}: {error}") from error
+        line = nodes.paragraph(classes=["awd-provenance"])
+        for name, text in facts(stored.provenance).items():
+            line += nodes.inline("", "", nodes.strong(text=name), nodes.Text(f" {text}"))
+            line += nodes.Text(" ")
+        return [line, *(warning(text) for text in cautions(chapter, stored, entry))]
+
+
+class Verdicts(SphinxDirective):
+    """The paper's claims about a chapter, judged by the rules committed before the run."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        from awdlib import paper
+
+        chapter = self.arguments[0]
+        try:
+            frame = paper.judge(shown_results(chapter)[0])
+        except (ValueError, KeyError) as error:
+            raise self.error(f"verdicts of {chapter}: {error}") from error
+        return [table(frame)]
+
+
+def facts(provenance: dict[str, Any]) -> dict[str, str]:
+    """Return what the banner says, in its order."""
+    seeds = provenance["seeds"]
+    source = {"real": "real", "simulated": "simulated", None: "none needed"}
+    found = {
+        "profile": provenance["profile"],
+        "data": source[provenance["source"]],
+        "device": f"{provenance['device']} ({provenance['device_name']})",
+        "time": results.fmt(provenance["seconds"], "duration"),
+        "seeds": ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{len(seeds)} of them",
+        "commit": (provenance["commit"] or "none")[:7] + " and changes" * provenance["dirty"],
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def cautions(chapter: str, stored: results.Results, entry: dict[str, Any]) -> list[str]:
+    """Return why the numbers of a page are to be taken with care."""
+    found = []
+    command = f"make book CHAPTERS={chapter}"
+    if stored.provenance["profile"] == "smoke":
+        found.append(
+            "These are the numbers of the smoke profile: small, on simulated data, made for tests. "
+            f"They are no evidence for any claim. Computed properly by: {command}"
+        )
+    elif stored.provenance["source"] == "simulated":
+        found.append(
+            "No real data could be had: every number here comes from simulated data. "
+            f"With the data in AWD_DATA_DIR: {command}"
+        )
+    if not entry.get("fresh") and stored.provenance["profile"] != "smoke":
+        day = stored.provenance["utc"][:10]
+        found.append(f"This page was not computed in this build, but on {day}. Again by: {command}")
+    if entry.get("utc", stored.provenance["utc"]) != stored.provenance["utc"]:
+        found.append(f"The numbers come from a later run than the figures. Again by: {command}")
+    return found
+
+
+def warning(text: str) -> nodes.Node:
+    """Return a warning box; a command after the last colon is set as code."""
+    sentence, _, command = text.rpartition(": ")
+    paragraph = nodes.paragraph("", f"{sentence}: ")
+    paragraph += nodes.literal(text=command)
+    return nodes.warning("", paragraph, classes=["awd-caution"])
+
+
+def table(frame: Any) -> nodes.table:
+    """Return a data frame as a table that scrolls inside its own box."""
+    group = nodes.tgroup("", cols=len(frame.columns))
+    group += [nodes.colspec(colwidth=1) for _ in frame.columns]
+    head, body = nodes.thead(), nodes.tbody()
+    head += row(frame.columns)
+    body += [row(cells) for cells in frame.itertuples(index=False)]
+    group += [head, body]
+    return nodes.table("", group, classes=["awd-table"])
+
+
+def row(cells: Any) -> nodes.row:
+    """Return a row of a table, every number formatted for a reader."""
+    entries = [nodes.entry("", nodes.paragraph(text=results.fmt(cell))) for cell in cells]
+    return nodes.row("", *entries)
+
+
+def without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
+    """Drop sphinx-thebe, which needs other machines, and whose script is declared twice."""
+    for kind in ("script_files", "css_files"):
+        context[kind] = [
+            file
+            for file in context.get(kind, [])
+            if "thebe" not in f"{file.filename} {file.attributes.get('body')}".lower()
+        ]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register everything with Sphinx."""
+    app.add_role("val", Value())
+    app.add_role("awd-number", Value())
+    app.add_directive("provenance", Provenance)
+    app.add_directive("verdicts", Verdicts)
+    app.connect("html-page-context", without_thebe, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
