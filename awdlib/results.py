@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import io
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -192,8 +193,8 @@ def fmt(value: Any, spec: str = "") -> str:
 
     ``spec`` is a Python format such as ``.2f``, ``.0%`` or ``.1e``, or ``duration`` for seconds.
     """
-    if value is None:
-        return "–"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"  # a table's empty cell is NaN once it is read
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):

@@ -73,10 +73,22 @@ class Verdicts(SphinxDirective):
 
         chapter = self.arguments[0]
         try:
-            frame = paper.judge(shown_results(chapter)[0])
+            stored, _ = shown_results(chapter)
+            profile, source = stored.provenance["profile"], stored.provenance["source"]
+            judged = paper.judge(stored.numbers, chapter, profile, source or "none")
         except (ValueError, KeyError) as error:
             raise self.error(f"verdicts of {chapter}: {error}") from error
-        return [table(frame)]
+        heads = ["claim", "paper", "here, with interval", "verdict", "note"]
+        return [table(heads, [verdict_cells(claim) for claim in judged.to_dict("records")])]
+
+
+def verdict_cells(claim: dict[str, Any]) -> list[str]:
+    """Return a judged claim as the cells of its row."""
+    known = {key: results.fmt(claim[key], ".3f") for key in ("paper", "ours", "low", "high")}
+    ours = f"{known['ours']} [{known['low']}, {known['high']}]"
+    if claim["ours"] != claim["ours"]:  # NaN: the run has no such number
+        ours = known["ours"]
+    return [claim["claim"], known["paper"], ours, claim["verdict"], claim["note"]]
 
 
 def facts(provenance: dict[str, Any]) -> dict[str, str]:
@@ -124,21 +136,20 @@ def warning(text: str) -> nodes.Node:
     return nodes.warning("", paragraph, classes=["awd-caution"])
 
 
-def table(frame: Any) -> nodes.table:
-    """Return a data frame as a table that scrolls inside its own box."""
-    group = nodes.tgroup("", cols=len(frame.columns))
-    group += [nodes.colspec(colwidth=1) for _ in frame.columns]
+def table(heads: list[str], rows: list[list[str]]) -> nodes.table:
+    """Return a table that scrolls inside its own box."""
+    group = nodes.tgroup("", cols=len(heads))
+    group += [nodes.colspec(colwidth=1) for _ in heads]
     head, body = nodes.thead(), nodes.tbody()
-    head += row(frame.columns)
-    body += [row(cells) for cells in frame.itertuples(index=False)]
+    head += row(heads)
+    body += [row(cells) for cells in rows]
     group += [head, body]
     return nodes.table("", group, classes=["awd-table"])
 
 
-def row(cells: Any) -> nodes.row:
-    """Return a row of a table, every number formatted for a reader."""
-    entries = [nodes.entry("", nodes.paragraph(text=results.fmt(cell))) for cell in cells]
-    return nodes.row("", *entries)
+def row(cells: list[str]) -> nodes.row:
+    """Return a row of a table."""
+    return nodes.row("", *(nodes.entry("", nodes.paragraph(text=cell)) for cell in cells))
 
 
 def without_thebe(app: Sphinx, page: str, template: str, context: dict, doctree: Any) -> None:
