@@ -166,10 +166,10 @@ def trim(
         (dwt.wavedec2, dwt.waverec2) if x.ndim == 4 else (dwt.wavedec, dwt.waverec)
     )
     coeffs = analysis(x, h, level=level, mode=mode)
-    size = tuple(slice(0, n) for n in x.shape[2:])
 
     def signal(w: list) -> torch.Tensor:
-        return synthesis(w, h, mode=mode)[(..., *size)]
+        out = synthesis(w, h, mode=mode)[..., : x.shape[-1]]
+        return out[..., : x.shape[-2], :] if x.ndim == 4 else out
 
     rest = x - signal(coeffs)
     if residual == "detached":

@@ -11,8 +11,8 @@ step, whatever the mode, except for ``periodization``, which has its own.
 Inside, signals are (filters or 1, batch, time) and filters (filters, taps).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -142,13 +142,12 @@ def analysis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero")
     -------
     torch.Tensor, shape (coefficients, n), or (filters, coefficients, n)
     """
+    tensor, shapes = _step_tensors(_chain(n, h.shape[-1], level, mode), h, mode)
     lowest: torch.Tensor | None = None
     bands: list[torch.Tensor] = []
-    for _ in range(level):
-        length = n if lowest is None else lowest.shape[-2]
-        step = _step_matrix(h, length, mode)
-        both = step if lowest is None else step @ lowest
-        lowest, detail = both.chunk(2, -2)
+    for flat, shape in zip((h @ tensor).split([a * b for a, b in shapes], -1), shapes, strict=True):
+        step = flat.unflatten(-1, shape)
+        lowest, detail = (step if lowest is None else step @ lowest).chunk(2, -2)
         bands.insert(0, detail)
     assert lowest is not None
     return torch.cat([lowest, *bands], -2)
@@ -161,19 +160,18 @@ def synthesis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero"
     """
     if mode != "periodization":
         return analysis_matrix(h, n, level=level, mode="zero").mT
-    lengths = [n]
-    for _ in range(level):
-        lengths.append((lengths[-1] + 1) // 2)
+    lengths = _chain(n, h.shape[-1], level + 1, mode)
     # Each step's synthesis is the transpose of the even length's analysis, cropped.
-    total: torch.Tensor | None = None
-    columns: list[torch.Tensor] = []
-    for longer, shorter in pairwise(lengths):
-        step = _step_matrix(h, 2 * shorter, mode).mT[..., :longer, :]
-        both = step if total is None else total @ step
-        total, detail = both.chunk(2, -1)
-        columns.insert(0, detail)
-    assert total is not None
-    return torch.cat([total, *columns], -1)
+    tensor, shapes = _step_tensors([2 * shorter for shorter in lengths[1:]], h, mode)
+    steps = (h @ tensor).split([a * b for a, b in shapes], -1)
+    lowest: torch.Tensor | None = None
+    bands: list[torch.Tensor] = []
+    for flat, shape, longer in zip(steps, shapes, lengths[:-1], strict=True):
+        step = flat.unflatten(-1, shape).mT[..., :longer, :]
+        lowest, detail = (step if lowest is None else lowest @ step).chunk(2, -1)
+        bands.insert(0, detail)
+    assert lowest is not None
+    return torch.cat([lowest, *bands], -1)
 
 
 # --- two dimensions ----------------------------------------------------------------------------
@@ -232,7 +230,7 @@ def adjoint_synthesis2(
     return _adjoint_by_autograd(x, h, level, paired, wavedec2, waverec2)
 
 
-def flatten_coeffs(coeffs: Coeffs1d | Coeffs2d) -> list[torch.Tensor]:
+def flatten_coeffs(coeffs: Sequence[torch.Tensor | Details2d]) -> list[torch.Tensor]:
     """Every array of the coefficients, 1-D or 2-D, in order."""
     flat: list[torch.Tensor] = []
     for c in coeffs:
@@ -240,7 +238,9 @@ def flatten_coeffs(coeffs: Coeffs1d | Coeffs2d) -> list[torch.Tensor]:
     return flat
 
 
-def unflatten_coeffs(arrays: list[torch.Tensor], like: Coeffs1d | Coeffs2d) -> list:
+def unflatten_coeffs(
+    arrays: Sequence[torch.Tensor], like: Sequence[torch.Tensor | Details2d]
+) -> list:
     """The inverse of `flatten_coeffs`, in the structure of `like`."""
     source = iter(arrays)
     return [
@@ -354,23 +354,41 @@ def _synthesis_step2(coeffs: torch.Tensor, h: torch.Tensor, mode: str) -> torch.
     return _trim(out, coeffs.shape[-1], taps, mode).transpose(0, 1)
 
 
-@lru_cache(maxsize=512)
-def _step_tensor(n: int, taps: int, mode: str) -> torch.Tensor:
-    """(taps, n_out * n): how often tap m joins output p with input i in one analysis step."""
-    index = _extension(n, taps, mode)
-    outputs = (len(index) - taps) // 2 + 1
-    tensor = torch.zeros(taps, outputs, n, dtype=torch.float64)
-    for m in range(taps):
-        inputs = index[m : m + 2 * outputs : 2]
-        p = np.flatnonzero(inputs >= 0)
-        tensor[m, p, inputs[p]] = 1.0
-    return tensor.reshape(taps, -1)
+def _chain(n: int, taps: int, level: int, mode: str) -> list[int]:
+    """Lengths of the signals that the steps of a transform start from: n first."""
+    return [n, *band_lengths(n, taps, level=level, mode=mode)[:1:-1]]  # type: ignore[arg-type]
 
 
-def _step_matrix(h: torch.Tensor, n: int, mode: str) -> torch.Tensor:
-    """One analysis step as a matrix (..., 2 n_out, n), lowpass rows first."""
-    tensor = _step_tensor(n, h.shape[-1], mode).to(h)
-    return (_filter_pair(h) @ tensor).unflatten(-1, (-1, n)).flatten(-3, -2)
+def _step_tensors(
+    lengths: list[int], h: torch.Tensor, mode: str
+) -> tuple[torch.Tensor, list[tuple[int, int]]]:
+    """What maps taps to the matrices of several steps at once, and the matrices' shapes.
+
+    ``h @ tensor`` holds every step's matrix (2 n_out, n_in), lowpass rows first, one after the
+    other: a matrix is linear in the taps, and g is h with other positions and signs.
+    """
+    return _cached_step_tensors(tuple(lengths), h.shape[-1], mode, h.dtype, h.device)
+
+
+@lru_cache(maxsize=256)
+def _cached_step_tensors(
+    lengths: tuple[int, ...], taps: int, mode: str, dtype: torch.dtype, device: torch.device
+) -> tuple[torch.Tensor, list[tuple[int, int]]]:
+    columns, shapes = [], []
+    for n in lengths:
+        index = _extension(n, taps, mode)
+        outputs = (len(index) - taps) // 2 + 1
+        tensor = torch.zeros(taps, 2, outputs, n, dtype=torch.float64)
+        for m in range(taps):
+            inputs = index[m : m + 2 * outputs : 2]
+            p = np.flatnonzero(inputs >= 0)
+            tensor[m, 0, p, inputs[p]] = 1.0
+        sign = torch.tensor([(-1.0) ** m for m in range(taps)], dtype=torch.float64)
+        # Tap m of g is (-1)^m h[taps-1-m].
+        tensor[:, 1] = (tensor[:, 0] * sign[:, None, None]).flip(0)
+        columns.append(tensor.reshape(taps, -1))
+        shapes.append((2 * outputs, n))
+    return torch.cat(columns, -1).to(dtype=dtype, device=device), shapes
 
 
 # --- shapes ------------------------------------------------------------------------------------

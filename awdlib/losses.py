@@ -15,6 +15,7 @@ Two scalings (`awdlib.conventions.Scaling`):
 with m examples in the batch and J + 1 bands.
 """
 
+from functools import lru_cache
 from math import pi, sqrt
 
 import torch
@@ -45,13 +46,17 @@ def conjugate_mirror(h: torch.Tensor, *, scaling: Scaling = "reference") -> torc
     """
     # |ĥ(w)|² + |ĥ(w+π)|² = 2 Σ_k r[2k] cos(2kw): only even lags of the autocorrelation survive.
     r = even_autocorrelation(h)
-    half = h.shape[-1] // 2
-    k = torch.arange(half, dtype=h.dtype, device=h.device)
-    cosines = torch.cos(2 * pi / half * torch.outer(k, k))  # [lag k, frequency 2π k' / N]
-    weight = torch.full_like(k, 4.0)
-    weight[0] = 2.0
-    total = ((r * weight) @ cosines - 2).square().sum(-1)
+    total = (r @ _cosines(h.shape[-1], h.dtype, h.device) - 2).square().sum(-1)
     return total if scaling == "reference" else 2 * total
+
+
+@lru_cache(maxsize=64)
+def _cosines(taps: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """(lag k, frequency 2π j / N), j < N/2: what each even lag adds to the left-hand side."""
+    k = torch.arange(taps // 2, dtype=torch.float64)
+    table = 4 * torch.cos(4 * pi / taps * torch.outer(k, k))
+    table[0] /= 2
+    return table.to(dtype=dtype, device=device)
 
 
 def even_shifts(h: torch.Tensor) -> torch.Tensor:
@@ -80,44 +85,44 @@ def validity_penalties(h: torch.Tensor, *, scaling: Scaling = "reference") -> to
     return torch.stack(terms, -1) * (0.5 if scaling == "reference" else 1.0)
 
 
-def reconstruction(error: torch.Tensor, examples: int) -> torch.Tensor:
+def l1(arrays: list[torch.Tensor]) -> torch.Tensor:
+    """Σ|a| over all of a filter's numbers: arrays (filters, ...) to (filters,)."""
+    return torch.stack([a.abs().flatten(1).sum(-1) for a in arrays]).sum(0)
+
+
+def reconstruction(squared_error: torch.Tensor, examples: int) -> torch.Tensor:
     """(1/m) Σ ‖x − x̂‖², first term of Eq. 8.
 
     Parameters
     ----------
-    error : torch.Tensor, shape (filters, ...)
-        x − x̂ of a batch.
+    squared_error : torch.Tensor, shape (filters,)
+        Σ ‖x − x̂‖² over a batch.
     examples : int
         m.
     """
-    return error.flatten(1).square().sum(-1) / examples
+    return squared_error / examples
 
 
 def sparsity(
-    coeffs: list[torch.Tensor], examples: int, bands: int, *, scaling: Scaling = "reference"
+    l1_coeffs: torch.Tensor, examples: int, bands: int, *, scaling: Scaling = "reference"
 ) -> torch.Tensor:
-    """‖Ψx‖₁ of W in Eq. 8, to be multiplied by λ.
+    """(1/m) Σ ‖Ψx‖₁ of W in Eq. 8, to be multiplied by λ.
 
     Parameters
     ----------
-    coeffs : list of torch.Tensor, each (filters, ...)
-        Every coefficient array.
+    l1_coeffs : torch.Tensor, shape (filters,)
+        Σ ‖Ψx‖₁ over a batch.
     examples, bands : int
-        m, and J + 1 (in 2-D, too, the authors' code counts a level's three details as one).
+        m, and J + 1 (in 2-D, too: the authors' code counts a level's three details as one).
     """
-    total = sum(c.abs().flatten(1).sum(-1) for c in coeffs)
-    assert isinstance(total, torch.Tensor)
-    return total / (examples * bands if scaling == "reference" else examples)
+    return l1_coeffs / (examples * bands if scaling == "reference" else examples)
 
 
 def interpretation(
-    attributions: list[torch.Tensor],
-    examples: int,
-    bands: int,
-    *,
-    scaling: Scaling = "reference",
+    l1_attributions: torch.Tensor, examples: int, bands: int, *, scaling: Scaling = "reference"
 ) -> torch.Tensor:
-    """Σᵢ ‖TRIM(Ψxᵢ)‖₁, third term of Eq. 8, to be multiplied by γ. As `sparsity`."""
-    total = sum(a.abs().flatten(1).sum(-1) for a in attributions)
-    assert isinstance(total, torch.Tensor)
-    return total / (examples * bands) if scaling == "reference" else total
+    """Σ ‖TRIM(Ψx)‖₁, third term of Eq. 8, to be multiplied by γ. Parameters as of `sparsity`.
+
+    Eq. 8 does not divide it by m, unlike the two others; the authors' code does.
+    """
+    return l1_attributions / (examples * bands) if scaling == "reference" else l1_attributions

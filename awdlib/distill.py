@@ -1,0 +1,278 @@
+"""Adaptive wavelet distillation: learn one lowpass filter, or a batch of them at once.
+
+The network's gradient G is computed once (or given); training then minimises Eq. 8 with no network
+in the loop. ``through_network=True`` does it the reference way, by a second derivative through the
+network at every step, for checking.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import pi
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import attribution, dwt, filters
+from awdlib.conventions import check_filter, check_signal
+from awdlib.filters import Validity
+from awdlib.objective import Settings, batch_loss
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """The result of `distill`. With one filter the leading ``filters`` dimension is left out.
+
+    Attributes
+    ----------
+    h : torch.Tensor, shape (filters, taps)
+        The distilled lowpass filter.
+    lam, gamma : torch.Tensor, shape (filters,)
+    seed : torch.Tensor of int, shape (filters,)
+    loss : torch.Tensor, shape (epochs, filters)
+        Mean over each epoch's batches.
+    trajectory : torch.Tensor, shape (epochs + 1, filters, taps)
+        h at the start and after every epoch.
+    settings : Settings
+    """
+
+    h: torch.Tensor
+    lam: torch.Tensor
+    gamma: torch.Tensor
+    seed: torch.Tensor
+    loss: torch.Tensor
+    trajectory: torch.Tensor
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def validity(self) -> Validity | list[Validity]:
+        """Validity of the filter, or of each filter of a batch."""
+        if self.h.ndim == 1:
+            return filters.validity(self.h)
+        return [filters.validity(h) for h in self.h]
+
+
+def distill(
+    x: torch.Tensor,
+    model: attribution.Network | None = None,
+    *,
+    gradients: torch.Tensor | None = None,
+    start: str | torch.Tensor = "db5",
+    lam: float | Sequence[float] | torch.Tensor = 0.005,
+    gamma: float | Sequence[float] | torch.Tensor = 0.043,
+    seed: int | Sequence[int] | torch.Tensor = 1,
+    through_network: bool = False,
+    residual: attribution.Residual = "follow",
+    progress: Callable[[int, int], None] | None = None,
+    **settings: Any,
+) -> Distilled:
+    """Distil a network into an orthogonal wavelet (Eq. 8).
+
+    λ, γ, seed and start broadcast against each other: arrays train one filter for each entry, all
+    at once, each with its own Adam state and its own shuffling (decided by its seed alone).
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (examples, channel, time) or (examples, channel, height, width)
+        Training signals. Its type and device are those of the computation.
+    model : callable, optional
+        The network, (batch, ...) to (batch,) or (batch, outputs). Not needed where γ = 0.
+    gradients : torch.Tensor, shape of `x`, optional
+        Instead of `model`: ∇f(x), for any black box, see `awdlib.attribution.input_gradients`.
+    start : str or torch.Tensor, shape (taps,) or (filters, taps)
+        Where h starts: a PyWavelets name or taps.
+    lam, gamma : float or sequence of shape (filters,)
+        λ and γ of Eq. 8, at least 0, in the units of ``scaling``.
+    seed : int or sequence of shape (filters,)
+    through_network : bool
+        Differentiate through the network at every step instead of using its gradient.
+    residual : str
+        With `through_network`: ``"follow"`` (Eq. 7) or ``"detached"`` (the authors' code).
+    progress : callable, optional
+        Called with (epochs done, epochs).
+    **settings
+        Fields of `Settings`: level, mode, epochs, batch_size, lr, scaling, method,
+        parametrisation, target.
+
+    Returns
+    -------
+    Distilled
+
+    Raises
+    ------
+    ValueError
+        In one sentence: wrong shapes, values that are not finite, γ > 0 without network and
+        gradients, a start that is not orthonormal for the lattice, a fit that diverged.
+
+    Examples
+    --------
+    >>> x = torch.randn(64, 1, 32, generator=torch.Generator().manual_seed(0))
+    >>> distill(x, lambda x: x.sum((1, 2)), epochs=1, level=2).h.shape
+    torch.Size([10])
+    """
+    config = Settings(**settings)
+    _check_data(x, gradients)
+    h, lam_, gamma_, seeds, single = _broadcast(start, lam, gamma, seed, x)
+    needs_network = bool((gamma_ > 0).any())
+    if needs_network and through_network and model is None:
+        raise ValueError("through_network=True needs the network itself (model)")
+    if needs_network and not through_network and gradients is None:
+        if model is None:
+            raise ValueError("γ > 0 needs a network (model) or its gradients; γ = 0 needs neither")
+        gradients = attribution.input_gradients(
+            model, x, target=config.target, method=config.method
+        )
+    if not needs_network or through_network:
+        gradients = None
+
+    parameters, taps = _parametrise(h, config.parametrisation)
+    parameters.requires_grad_()
+    adam = torch.optim.Adam([parameters], lr=config.lr, fused=True)
+    trajectory, history = [taps(parameters).detach().clone()], []
+    for epoch in range(config.epochs):
+        total, batches = torch.zeros_like(lam_), 0
+        for index in _batches(len(x), config.batch_size, seeds, epoch):
+            filters_now = taps(parameters)
+            part = x[index.to(x.device)]
+            slopes = None if gradients is None else gradients[index.to(x.device)]
+            scores = None
+            if through_network and needs_network:
+                assert model is not None
+                scores = _through_network(
+                    model, part, filters_now, config, residual, index.ndim == 2
+                )
+            loss = batch_loss(
+                filters_now, part, lam_, gamma_, config,
+                paired=index.ndim == 2, gradients=slopes, attributions=scores,
+            )  # fmt: skip
+            adam.zero_grad(set_to_none=True)
+            loss.sum().backward()
+            adam.step()
+            total += loss.detach()
+            batches += 1
+        trajectory.append(taps(parameters).detach().clone())
+        history.append(total / batches)
+        if progress:
+            progress(epoch + 1, config.epochs)
+    path = torch.stack(trajectory)
+    _check_finite(path[-1], lam_, gamma_)
+    curve = torch.stack(history) if history else torch.zeros(0, len(lam_), dtype=x.dtype)
+    pick = 0 if single else slice(None)
+    return Distilled(
+        h=path[-1][pick].clone(), lam=lam_[pick], gamma=gamma_[pick], seed=seeds[pick],
+        loss=curve[:, pick], trajectory=path[:, pick], settings=config,
+    )  # fmt: skip
+
+
+def _through_network(
+    model: attribution.Network,
+    x: torch.Tensor,
+    h: torch.Tensor,
+    settings: Settings,
+    residual: attribution.Residual,
+    paired: bool,
+) -> list[torch.Tensor]:
+    """Attributions of each filter, differentiable in it by a second derivative, stacked."""
+    each = [
+        dwt.flatten_coeffs(
+            attribution.trim(
+                model, x[k] if paired else x, h[k], level=settings.level, mode=settings.mode,
+                target=settings.target, method=settings.method, residual=residual,
+                create_graph=True,
+            )
+        )
+        for k in range(len(h))
+    ]  # fmt: skip
+    return [torch.stack(bands) for bands in zip(*each, strict=True)]
+
+
+def _parametrise(
+    h: torch.Tensor, kind: str
+) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
+    """The free parameters of the filters, and the map from them to the taps."""
+    if kind == "taps":
+        return h.clone(), lambda parameters: parameters
+    angles = torch.stack([filters.angles_from_taps(one) for one in h])
+
+    def taps(free: torch.Tensor) -> torch.Tensor:
+        # The angles of a filter with Σh = √2 sum to π/4 modulo 2π: the last is not free.
+        return filters.taps_from_angles(torch.cat([free, pi / 4 - free.sum(-1, keepdim=True)], -1))
+
+    return angles[:, :-1].clone(), taps
+
+
+def _batches(
+    examples: int, batch_size: int, seeds: torch.Tensor, epoch: int
+) -> Iterator[torch.Tensor]:
+    """Indices of one epoch's batches: (batch,) where all seeds agree, else (filters, batch).
+
+    A filter's shuffling depends on its seed and the epoch alone, not on what trains beside it.
+    """
+    different, which = torch.unique(seeds, return_inverse=True)
+    orders = []
+    for seed in different.tolist():
+        stream = np.random.default_rng([seed, epoch])
+        orders.append(torch.from_numpy(stream.permutation(examples)))
+    order = orders[0] if len(orders) == 1 else torch.stack(orders)[which]
+    yield from order.split(batch_size, -1)
+
+
+def _broadcast(
+    start: str | torch.Tensor, lam: object, gamma: object, seed: object, x: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, bool]:
+    """Starts (filters, taps), λ, γ and seeds (filters,), and whether a single filter was asked."""
+    h = filters.lowpass(start) if isinstance(start, str) else start.detach()
+    check_filter(h)
+    numbers = []
+    for name, value in (("lam", lam), ("gamma", gamma)):
+        tensor = torch.as_tensor(value, dtype=torch.float64)
+        if not (torch.isfinite(tensor).all() and (tensor >= 0).all()):
+            raise ValueError(f"{name} must be finite and at least 0, not {value}")
+        numbers.append(tensor)
+    seeds = torch.as_tensor(seed, dtype=torch.int64)
+    if (seeds < 0).any():
+        raise ValueError(f"seed must be at least 0, not {seed}")
+    shapes = [numbers[0].shape, numbers[1].shape, seeds.shape, h.shape[:-1]]
+    try:
+        shape = torch.broadcast_shapes(*shapes)
+    except RuntimeError as error:
+        raise ValueError(
+            "lam, gamma, seed and start must be single or equally many, not "
+            + ", ".join(str(tuple(s)) for s in shapes)
+        ) from error
+    if len(shape) > 1:
+        raise ValueError(f"lam, gamma and seed must have one dimension, not {len(shape)}")
+    count = shape[0] if shape else 1
+    h = h.to(x).expand(count, h.shape[-1]).clone()
+    lam_, gamma_ = (t.to(x).expand(count).clone() for t in numbers)
+    return h, lam_, gamma_, seeds.expand(count).clone(), not shape
+
+
+def _check_data(x: torch.Tensor, gradients: torch.Tensor | None) -> None:
+    check_signal(x, 3)
+    if x.ndim not in (3, 4):
+        raise ValueError(
+            "x must have shape (examples, channel, time) or (examples, channel, height, width), "
+            f"not {tuple(x.shape)}"
+        )
+    if not torch.isfinite(x).all():
+        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
+        raise ValueError(f"x is not finite in {bad} of {len(x)} examples: drop or fill them first")
+    if gradients is None:
+        return
+    if gradients.shape != x.shape:
+        raise ValueError(
+            f"gradients must have the shape of x, {tuple(x.shape)}, not {tuple(gradients.shape)}"
+        )
+    if not torch.isfinite(gradients).all():
+        raise ValueError("gradients hold values that are not finite")
+
+
+def _check_finite(h: torch.Tensor, lam: torch.Tensor, gamma: torch.Tensor) -> None:
+    bad = ~torch.isfinite(h).all(-1)
+    if bad.any():
+        k = int(bad.nonzero()[0, 0])
+        raise ValueError(
+            f"the fit at λ = {lam[k].item():g}, γ = {gamma[k].item():g} diverged ({int(bad.sum())} "
+            f"of {len(h)} filters): lower lr, λ or γ"
+        )

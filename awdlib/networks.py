@@ -1,0 +1,144 @@
+"""The teachers: networks that are distilled, and how they are trained."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class ClathrinLSTM(nn.Module):
+    """The paper's network for clathrin tracks: one LSTM layer read at its last step.
+
+    The authors' code feeds 40 steps of one value to 20 hidden units; App. C says "input size 40,
+    hidden size 40" (inventory, C2).
+
+    Parameters
+    ----------
+    hidden : int
+        Hidden units.
+    """
+
+    def __init__(self, hidden: int = 20):
+        super().__init__()
+        self.lstm = nn.LSTM(1, hidden, batch_first=True)
+        self.fc = nn.Linear(hidden, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 1, time) to (batch,)."""
+        states, _ = self.lstm(x.transpose(1, 2))
+        return self.fc(states[:, -1])[:, 0]
+
+
+def lstm_from_state(state: Mapping[str, torch.Tensor]) -> ClathrinLSTM:
+    """The network whose weights are given, in evaluation mode, of the weights' type.
+
+    Parameters
+    ----------
+    state : mapping
+        ``lstm.weight_ih_l0`` and so on; the linear layer may have any name.
+
+    Raises
+    ------
+    ValueError
+        If the tensors are not those of one LSTM layer and one linear layer.
+    """
+    linear = {k.rsplit(".", 1)[-1]: v for k, v in state.items() if not k.startswith("lstm.")}
+    tensors = {k: v for k, v in state.items() if k.startswith("lstm.")}
+    tensors |= {f"fc.{k}": v for k, v in linear.items()}
+    expected = set(ClathrinLSTM(1).state_dict())
+    if set(tensors) != expected:
+        raise ValueError(f"these weights are not a ClathrinLSTM's: {sorted(state)}")
+    model = ClathrinLSTM(tensors["lstm.weight_hh_l0"].shape[1])
+    model.load_state_dict(tensors)
+    return model.to(next(iter(tensors.values())).dtype).eval()
+
+
+class FeedForward(nn.Module):
+    """Fully connected ReLU network, inputs to widths to one output (App. B: 64-32-32-1)."""
+
+    def __init__(self, inputs: int, widths: tuple[int, ...] = (32, 32)):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for width in widths:
+            layers += [nn.Linear(inputs, width), nn.ReLU()]
+            inputs = width
+        self.layers = nn.Sequential(*layers, nn.Linear(inputs, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 1, time) to (batch,)."""
+        return self.layers(x.flatten(1))[:, 0]
+
+
+def train_regressor(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    x_held: torch.Tensor,
+    y_held: torch.Tensor,
+    *,
+    seed: int,
+    epochs: int = 200,
+    patience: int = 20,
+    batch_size: int = 100,
+    lr: float = 1e-2,
+    weight_decay: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[float]:
+    """Train by mean squared error with Adam; keep the weights that do best on held-out examples.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Changed in place; left in evaluation mode.
+    x, y : torch.Tensor
+        Training examples (examples, ...) and targets (examples,).
+    x_held, y_held : torch.Tensor
+        For early stopping: held-out *training* examples, never test ones.
+    seed : int
+        Of the shuffling. The weights' start is the caller's.
+    patience : int
+        Epochs without improvement after which to stop.
+
+    Returns
+    -------
+    list of float
+        Held-out mean squared error after each epoch.
+
+    Raises
+    ------
+    ValueError
+        If the loss stops being finite.
+    """
+    adam = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
+    best, best_state, curve = float("inf"), model.state_dict(), []
+    for epoch in range(epochs):
+        model.train()
+        order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(x)))
+        for index in order.split(batch_size):
+            index = index.to(x.device)
+            loss = nn.functional.mse_loss(model(x[index]), y[index])
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            adam.step()
+        model.eval()
+        with torch.no_grad():
+            held = nn.functional.mse_loss(model(x_held), y_held).item()
+        if not np.isfinite(held):
+            raise ValueError(f"training diverged in epoch {epoch + 1}: lower lr")
+        curve.append(held)
+        if progress:
+            progress(epoch + 1, epochs)
+        if held < best:
+            best = held
+            best_state = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        elif epoch - int(np.argmin(curve)) >= patience:
+            break
+    model.load_state_dict(best_state)
+    model.eval()
+    return curve
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of trainable numbers."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

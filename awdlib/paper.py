@@ -1,0 +1,196 @@
+"""What the paper published, and the rule by which each of its claims is judged.
+
+Numbers and rules are data, in ``data/paper/*.csv``; a rule is committed before the run that it
+judges. `data/README.md` says how they were transcribed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FOLDER = Path(__file__).resolve().parents[1] / "data" / "paper"
+
+REPRODUCED = "reproduced"
+DIRECTION_ONLY = "direction only"
+NOT_REPRODUCED = "not reproduced"
+NOT_TESTABLE = "not testable here"
+VERDICTS = (REPRODUCED, DIRECTION_ONLY, NOT_REPRODUCED, NOT_TESTABLE)
+
+TEXT_COLUMNS = ("table", "row", "column", "unit", "better", "source", "note")
+CLAIM_TEXT_COLUMNS = (
+    "id", "inventory", "where", "claim", "chapter", "quantity", "relation", "note",
+)  # fmt: skip
+
+
+def _read(name: str, text_columns: tuple[str, ...]) -> pd.DataFrame:
+    path = FOLDER / f"{name}.csv"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.csv"))) or "none"
+        raise ValueError(f"no published table is called {name!r}; known are: {known}")
+    frame = pd.read_csv(path, dtype=dict.fromkeys(text_columns, str))
+    text = frame[list(text_columns)].fillna("")
+    return frame.assign(**{column: text[column] for column in text_columns})
+
+
+def published(table: str, *, source: str | None = "paper") -> pd.DataFrame:
+    """Return a published table, one number a row.
+
+    Parameters
+    ----------
+    table : str
+        "table1", "table2" or "cosmologies" (Table D1).
+    source : str or None
+        "paper" for the printed table; "authors-notebook" or "authors-report" for what the authors
+        show elsewhere; None for all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns table, row, column, value, uncertainty, unit, better, source, note. `value` and
+        `uncertainty` are in units of `unit` and NaN where the paper has none.
+
+    Raises
+    ------
+    ValueError
+        If there is no such table.
+    """
+    frame = _read(table, TEXT_COLUMNS)
+    if source is not None:
+        frame = frame[frame["source"] == source].reset_index(drop=True)
+    return frame
+
+
+def cosmologies() -> pd.DataFrame:
+    """Return Table D1: ten rows of m_nu (eV), Omega_m and A_s (in units of 1e-9)."""
+    frame = published("cosmologies").astype({"row": int})
+    wide = frame.pivot(index="row", columns="column", values="value")
+    return wide[["m_nu", "Omega_m", "A_s"]].rename_axis(index=None, columns=None)
+
+
+def claims(chapter: str | None = None) -> pd.DataFrame:
+    """Return the paper's claims with their rules, of one chapter or of all.
+
+    Columns: id, inventory, where, claim, chapter, quantity (the results key that is judged),
+    relation and bound (the rule), paper_value, size_low and size_high (the estimates that count as
+    the same size; NaN where any does), note.
+    """
+    frame = _read("claims", CLAIM_TEXT_COLUMNS)
+    if chapter is not None:
+        frame = frame[frame["chapter"] == chapter].reset_index(drop=True)
+    return frame
+
+
+def verdict(
+    estimate: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    relation: str,
+    bound: float,
+    size_low: float | None = None,
+    size_high: float | None = None,
+) -> str:
+    """Judge one claim by its rule.
+
+    Parameters
+    ----------
+    estimate, low, high : float or None
+        The quantity and its interval. NaN or None means that it was not measured.
+    relation : {">", "<"}
+        On which side of `bound` the claim puts the quantity.
+    bound : float
+    size_low, size_high : float, optional
+        Estimates that count as the same size as the paper's; NaN or None for no limit.
+
+    Returns
+    -------
+    str
+        "reproduced": estimate and whole interval lie beyond the bound, and the size is right;
+        "direction only": the estimate does, but the interval includes the bound or the size is
+        off; "not reproduced": the estimate does not; "not testable here": something is missing.
+
+    Raises
+    ------
+    ValueError
+        If `relation` is unknown, `bound` is no number, or `low` exceeds `high`.
+    """
+    if relation not in (">", "<"):
+        raise ValueError(f"relation must be '>' or '<', not {relation!r}")
+    if not math.isfinite(bound):
+        raise ValueError(f"bound must be a number, not {bound}")
+    if estimate is None or low is None or high is None:
+        return NOT_TESTABLE
+    if math.isnan(estimate) or math.isnan(low) or math.isnan(high):
+        return NOT_TESTABLE
+    if low > high:
+        raise ValueError(f"the interval [{low}, {high}] is upside down")
+    sign = 1 if relation == ">" else -1
+    if not sign * (estimate - bound) > 0:
+        return NOT_REPRODUCED
+    whole = min(sign * (low - bound), sign * (high - bound)) > 0
+    large_enough = size_low is None or math.isnan(size_low) or estimate >= size_low
+    small_enough = size_high is None or math.isnan(size_high) or estimate <= size_high
+    return REPRODUCED if whole and large_enough and small_enough else DIRECTION_ONLY
+
+
+def _lookup(numbers: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return what is stored under a dotted key, flat or nested; empty if nothing is."""
+    if key in numbers:
+        return numbers[key]
+    value: Any = numbers
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return {}
+        value = value[part]
+    return value
+
+
+def judge(numbers: Mapping[str, Any], chapter: str, profile: str, source: str) -> pd.DataFrame:
+    """Judge every claim of a chapter by the numbers of one run.
+
+    Parameters
+    ----------
+    numbers : mapping
+        The run's results; under each claim's `quantity` (nested, or one dotted key) a mapping of
+        estimate, low, high and n.
+    chapter : str
+        Such as "cme".
+    profile : {"smoke", "laptop", "paper"}
+        A smoke run is never evidence: its verdicts are all "not testable here".
+    source : str
+        Data source of the run; "simulated" data stand in for the paper's and never judge it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim: id, inventory, claim, paper, ours, low, high, n, data, profile, verdict,
+        note.
+    """
+    evidence = profile != "smoke" and source != "simulated"
+    rows = []
+    for claim in claims(chapter).to_dict("records"):
+        found = _lookup(numbers, claim["quantity"])
+        estimate, low, high = (found.get(key) for key in ("estimate", "low", "high"))
+        rule = {key: claim[key] for key in ("relation", "bound", "size_low", "size_high")}
+        rows.append(
+            {
+                "id": claim["id"],
+                "inventory": claim["inventory"],
+                "claim": claim["claim"],
+                "paper": claim["paper_value"],
+                "ours": math.nan if estimate is None else estimate,
+                "low": math.nan if low is None else low,
+                "high": math.nan if high is None else high,
+                "n": found.get("n"),
+                "data": source,
+                "profile": profile,
+                "verdict": verdict(estimate, low, high, **rule) if evidence else NOT_TESTABLE,
+                "note": claim["note"],
+            }
+        )
+    return pd.DataFrame(rows).astype({"n": "Int64"}) if rows else pd.DataFrame(rows)
