@@ -127,8 +127,6 @@ def main() -> None:
 
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit("awd: stopped; nothing half-written is left")
     except ModuleNotFoundError as error:
         _fail(error, f"the package '{error.name}' is missing: pip install 'awdlib[book]'")
     except (RunError, DataError, ValueError, OSError, results.UnknownKey) as error:

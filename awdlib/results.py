@@ -228,12 +228,7 @@ def _read(path: Path, chapter: str, origin: str) -> Results:
         else:
             table = name.removesuffix(f"_{stem}.csv")
             # an empty cell is missing; a word such as "None" is a word
-            tables[table] = pd.read_csv(
-                io.BytesIO(data),
-                float_precision="round_trip",
-                keep_default_na=False,
-                na_values=[""],
-            )
+            tables[table] = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""])
     return Results(chapter, stem, origin, record["numbers"], record["provenance"], tables, arrays)
 
 

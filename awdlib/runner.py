@@ -62,7 +62,7 @@ def run_chapter(
                 progress_bar=False,
                 start_timeout=120,
                 cwd=root or results.root(),
-                extra_arguments=["--IPKernelApp.log_level=40"],
+                extra_arguments=["--IPKernelApp.log_level=50"],
                 coalesce_streams=True,
                 timeout_func=lambda cell: max(1, clock.remaining()),
                 on_cell_executed=clock.tick,
