@@ -1,0 +1,216 @@
+"""Drawing only: every function takes what a chapter computed and gives back a figure.
+
+Colours mean the same thing throughout: blue is AWD or the distilled filter, vermilion the start or
+the standard wavelet, green the network, grey the controls.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+AWD, STANDARD, NETWORK, CONTROL = "#0072B2", "#D55E00", "#009E73", "#777777"
+STYLE = Path(__file__).with_name("awd.mplstyle")
+WIDTH = 7.4  # inches: the text width of the book
+
+
+def figure(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options: Any) -> tuple:
+    """A figure of the book's width in the book's style.
+
+    Parameters
+    ----------
+    rows, columns : int
+    height : float
+        In inches, of the whole figure.
+    **options
+        Of ``matplotlib.pyplot.subplots``.
+
+    Returns
+    -------
+    (Figure, Axes or array of Axes)
+    """
+    mpl.rcdefaults()
+    plt.style.use(STYLE)
+    return plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
+
+
+def show(fig: Figure, *, alt: str) -> None:
+    """Display a figure with the text that stands for it where it cannot be seen.
+
+    Parameters
+    ----------
+    fig : Figure
+    alt : str
+        What the figure shows, and its point, in a sentence or two.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is too short to say that.
+    """
+    from IPython.display import display
+
+    if len(alt.split()) < 6:
+        raise ValueError("alt must say what the figure shows and its point: at least six words")
+    display(fig, metadata={"image/png": {"alt": alt}})
+    plt.close(fig)
+
+
+# --- wavelets ----------------------------------------------------------------------------------
+
+
+def wavelets(
+    named: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], *, height: float = 2.6
+) -> Figure:
+    """φ and ψ of several filters side by side.
+
+    Parameters
+    ----------
+    named : mapping of str to (t, phi, psi)
+    """
+    fig, axes = figure(1, len(named), height=height, sharey=True, squeeze=False)
+    for ax, (name, (t, phi, psi)) in zip(axes[0], named.items(), strict=True):
+        ax.plot(t, phi, color=CONTROL, lw=1.2, label="φ (scaling)")
+        ax.plot(t, psi, color=AWD, label="ψ (wavelet)")
+        ax.axhline(0, color="0.8", lw=0.7, zorder=0)
+        ax.set(title=name, xlabel="t")
+    axes[0, 0].legend(loc="upper right")
+    return fig
+
+
+def filter_comparison(
+    taps: Mapping[str, np.ndarray],
+    functions: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    colours: Mapping[str, str],
+) -> Figure:
+    """Lowpass taps, and the wavelets they generate, of a few filters on common axes.
+
+    Parameters
+    ----------
+    taps : mapping of name to (taps,)
+    functions : mapping of name to (t, psi)
+    colours : mapping of name to colour
+    """
+    fig, (left, right) = figure(1, 2, height=2.9, width_ratios=[1, 1.4])
+    offset = np.linspace(-0.15, 0.15, len(taps))
+    for shift, (name, h) in zip(offset, taps.items(), strict=True):
+        at = np.arange(len(h)) + shift
+        left.vlines(at, 0, h, color=colours[name], lw=2)
+        left.plot(at, h, "o", ms=4, color=colours[name], label=name)
+    for name, (t, psi) in functions.items():
+        right.plot(t, psi, color=colours[name], label=name)
+    for ax in (left, right):
+        ax.axhline(0, color="0.8", lw=0.7, zorder=0)
+    left.set(title="Lowpass filter h", xlabel="tap n", xticks=range(0, len(h), 2))
+    right.set(title="Wavelet ψ", xlabel="t")
+    right.legend()
+    return fig
+
+
+def coefficient_bands(
+    axes: Sequence[Axes], bands: Sequence[np.ndarray], names: Sequence[str], colour: str
+) -> None:
+    """Stems of each band on its own axis, spread over the signal's length."""
+    for ax, band, name in zip(axes, bands, names, strict=True):
+        at = (np.arange(len(band)) + 0.5) / len(band)
+        ax.vlines(at, 0, band, color=colour, lw=1.6)
+        ax.plot(at, band, "o", ms=2.5, color=colour)
+        ax.axhline(0, color="0.8", lw=0.7, zorder=0)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+        ax.set(xticks=[], xlim=(0, 1))
+
+
+# --- results -----------------------------------------------------------------------------------
+
+
+def intervals(
+    ax: Axes, table: Any, *, estimate: str, low: str, high: str, colours: Sequence[str]
+) -> None:
+    """Points with intervals, a row each, the first row on top.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With a ``row`` column for the labels and the named columns.
+    """
+    at = np.arange(len(table))[::-1]
+    for y, (_, row), colour in zip(at, table.iterrows(), colours, strict=True):
+        ax.plot([row[low], row[high]], [y, y], color=colour, lw=2)
+        ax.plot(row[estimate], y, "o", color=colour, ms=6)
+        ax.annotate(
+            f"{row[estimate]:.3f}", (row[estimate], y), xytext=(0, 6),
+            textcoords="offset points", ha="center", fontsize=8.5,
+        )  # fmt: skip
+    ax.set_yticks(at, table["row"])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(-0.6, len(table) - 0.4)
+
+
+def grid_scores(
+    ax: Axes,
+    scores: np.ndarray,
+    lams: Sequence[float],
+    gammas: Sequence[float],
+    chosen: tuple[int, int],
+    *,
+    label: str,
+) -> None:
+    """Heat map of a score over λ (down) and γ (right), the chosen cell framed in vermilion."""
+    import seaborn as sns
+
+    sns.heatmap(
+        scores, ax=ax, cmap="cividis", cbar_kws={"label": label, "pad": 0.01},
+        xticklabels=[f"{g:.2g}" for g in gammas], yticklabels=[f"{v:.2g}" for v in lams],
+        linewidths=0.5,
+    )  # fmt: skip
+    ax.add_patch(plt.Rectangle((chosen[1], chosen[0]), 1, 1, fill=False, ec=STANDARD, lw=3))
+    ax.set(xlabel="γ (interpretation)", ylabel="λ (sparsity)")
+    ax.tick_params(axis="both", labelrotation=0, labelsize=8.5)
+
+
+def histogram(
+    ax: Axes, values: np.ndarray, *, label: str, marks: Mapping[str, tuple[float, str]]
+) -> None:
+    """Distribution of the controls, with named values marked on it."""
+    import seaborn as sns
+
+    sns.histplot(x=values, ax=ax, color=CONTROL, edgecolor="white", stat="count", bins=30)
+    top = ax.get_ylim()[1]
+    for k, (name, (value, colour)) in enumerate(marks.items()):
+        ax.axvline(value, color=colour, lw=2)
+        ax.annotate(
+            f" {name} {value:.3f}", (value, top * (0.97 - 0.1 * k)), color=colour,
+            fontsize=9, va="top", ha="left",
+        )  # fmt: skip
+    ax.set(xlabel=label, ylabel="wavelets")
+
+
+def tracks(
+    examples: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, str]], *, unit: str
+) -> Figure:
+    """Example tracks: clathrin and auxilin against time.
+
+    Parameters
+    ----------
+    examples : sequence of (seconds, clathrin, auxilin, title)
+    unit : str
+        Of the amplitudes.
+    """
+    columns = len(examples) // 2
+    fig, axes = figure(2, columns, height=3.6, sharey="row", squeeze=False)
+    for ax, (seconds, clathrin, auxilin, title) in zip(axes.flat, examples, strict=True):
+        ax.plot(seconds, clathrin, color=STANDARD, label="clathrin (input)")
+        ax.plot(seconds, auxilin, color=NETWORK, lw=1.2, label="auxilin (target)")
+        ax.axhline(0, color="0.8", lw=0.7, zorder=0)
+        ax.set_title(title, fontsize=9.5)
+    for ax in axes[-1]:
+        ax.set_xlabel("seconds")
+    for row in axes:
+        row[0].set_ylabel(unit)
+    axes[0, 0].legend(fontsize=8)
+    return fig
