@@ -210,8 +210,6 @@ def fmt(value: Any, spec: str = "") -> str:
 
 
 def _read(path: Path, chapter: str, origin: str) -> Results:
-    import pandas as pd
-
     record = read_record(path)
     stem = record["stem"]
     tables, arrays = {}, {}
@@ -226,6 +224,8 @@ def _read(path: Path, chapter: str, origin: str) -> Results:
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 arrays = {key: stored[key] for key in stored.files}
         else:
+            import pandas as pd  # slow to import, and many chapters store no table
+
             table = name.removesuffix(f"_{stem}.csv")
             # an empty cell is missing; a word such as "None" is a word
             tables[table] = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""])
