@@ -44,6 +44,11 @@ def interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def sd(values: Sequence[float] | np.ndarray) -> float | None:
+    """Standard deviation over seeds; None for a single one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
 def estimate(value: float, samples: np.ndarray, n: int) -> dict[str, float | int]:
     """{estimate, low, high, n}: how every claim's quantity is stored."""
     low, high = interval(samples)

@@ -11,8 +11,11 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from awdlib.filters import cascade
 
 AWD, STANDARD, NETWORK, CONTROL = "#0072B2", "#D55E00", "#009E73", "#777777"
 STYLE = Path(__file__).with_name("awd.mplstyle")
@@ -81,6 +84,12 @@ def wavelets(
         ax.set(title=name, xlabel="t")
     axes[0, 0].legend(loc="upper right")
     return fig
+
+
+def wavelet_of(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(t, psi) of lowpass taps, for drawing."""
+    _, psi, t = cascade(torch.from_numpy(np.asarray(h, dtype=float)))
+    return t, psi.numpy()
 
 
 def filter_comparison(
@@ -156,11 +165,11 @@ def grid_scores(
     scores: np.ndarray,
     lams: Sequence[float],
     gammas: Sequence[float],
-    chosen: tuple[int, int],
+    chosen: Sequence[Sequence[int]],
     *,
     label: str,
 ) -> None:
-    """Heat map of a score over λ (down) and γ (right), the chosen cell framed in vermilion."""
+    """Heat map of a score over λ (down) and γ (right), the chosen cells framed in vermilion."""
     import seaborn as sns
 
     sns.heatmap(
@@ -168,7 +177,8 @@ def grid_scores(
         xticklabels=[f"{g:.2g}" for g in gammas], yticklabels=[f"{v:.2g}" for v in lams],
         linewidths=0.5,
     )  # fmt: skip
-    ax.add_patch(plt.Rectangle((chosen[1], chosen[0]), 1, 1, fill=False, ec=STANDARD, lw=3))
+    for row, column in {(int(c[0]), int(c[1])) for c in chosen}:
+        ax.add_patch(plt.Rectangle((column, row), 1, 1, fill=False, ec=STANDARD, lw=3))
     ax.set(xlabel="γ (interpretation)", ylabel="λ (sparsity)")
     ax.tick_params(axis="both", labelrotation=0, labelsize=8.5)
 
@@ -190,6 +200,14 @@ def histogram(
     ax.set(xlabel=label, ylabel="wavelets")
 
 
+def track_example(data: Any, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """(seconds, clathrin, auxilin, title) of one of `awdlib.datasets.tracks.Tracks`."""
+    clathrin, auxilin = data.clathrin_frames[index], data.auxilin_frames[index]
+    there = np.isfinite(clathrin)
+    title = f"cell {data.cell[index]}, {data.lifetime_s[index]:.0f} s"
+    return np.arange(there.sum()), clathrin[there], auxilin[there], title
+
+
 def tracks(
     examples: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, str]], *, unit: str
 ) -> Figure:
@@ -202,7 +220,7 @@ def tracks(
         Of the amplitudes.
     """
     columns = len(examples) // 2
-    fig, axes = figure(2, columns, height=3.6, sharey="row", squeeze=False)
+    fig, axes = figure(2, columns, height=3.8, sharey=True, squeeze=False)
     for ax, (seconds, clathrin, auxilin, title) in zip(axes.flat, examples, strict=True):
         ax.plot(seconds, clathrin, color=STANDARD, label="clathrin (input)")
         ax.plot(seconds, auxilin, color=NETWORK, lw=1.2, label="auxilin (target)")

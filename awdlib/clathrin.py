@@ -1,0 +1,205 @@
+"""The clathrin experiment (paper, Sec. 4.2): its teachers, its Table 1 and its claims."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from awdlib import filters, metrics, networks, paper, predictors
+from awdlib.datasets.tracks import Tracks
+from awdlib.experiments import Signals, predict
+
+EARLY_STOPPING_CELL = 6  # a training cell
+# Rows of Table 1, ours: the label, and the paper's column of the same model.
+TABLE1 = {
+    "awd": ("AWD", "AWD"),
+    "awd_without_interpretation": (
+        "AWD without interpretation loss",
+        "AWD without interpretation loss",
+    ),
+    "db5": ("DB5", "DB5"),
+    "lstm_authors": ("LSTM, the authors'", "LSTM"),
+    "lstm_ours": ("LSTM, trained here", "LSTM"),
+    "random_best": ("Random wavelets, best of as many", None),
+    "random_median": ("Random wavelets, median", None),
+}
+
+
+def signals_of(tracks: Tracks, *, device: str = "cpu") -> Signals:
+    """Tracks as tensors, split by cell; the test cells are never among the training ones."""
+    train, test = tracks.train, tracks.test
+    x, x_test = (torch.from_numpy(t.x)[:, None].to(device) for t in (train, test))
+    return Signals(x=x, y=train.y, group=train.cell, x_test=x_test, y_test=test.y)
+
+
+def train_lstm(
+    signals: Signals,
+    *,
+    seed: int,
+    hidden: int = 20,
+    epochs: int = 200,
+    progress: Callable[[int, int], None] | None = None,
+) -> networks.ClathrinLSTM:
+    """An LSTM trained on cells 1 to 5, stopped early on cell 6; it never sees cells 7 and 8.
+
+    Parameters
+    ----------
+    signals : Signals
+    seed : int
+        Of the weights' start and of the shuffling.
+    hidden, epochs : int
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = networks.ClathrinLSTM(hidden).to(signals.x)
+    held = torch.from_numpy(signals.group == EARLY_STOPPING_CELL).to(signals.x.device)
+    y = torch.from_numpy(signals.y).to(signals.x)
+    networks.train_regressor(
+        model, signals.x[~held], y[~held], signals.x[held], y[held],
+        seed=seed, epochs=epochs, progress=progress,
+    )  # fmt: skip
+    return model
+
+
+def describe(tracks: Tracks) -> dict[str, object]:
+    """What the captions say of the data."""
+    return {
+        "source": tracks.source,
+        "n": len(tracks),
+        "n_train": len(tracks.train),
+        "n_test": len(tracks.test),
+        "share_significant": float(tracks.significant.any(1).mean()),
+        "lifetime_median": float(np.median(tracks.lifetime_s)),
+    }
+
+
+def table1(rows: Mapping[str, Mapping[str, float | None]]):
+    """Table 1: our rows with the published numbers beside them, a pandas.DataFrame.
+
+    Parameters
+    ----------
+    rows : mapping of name to numbers
+        Names are `TABLE1`'s.
+    """
+    import pandas as pd
+
+    printed = paper.published("table1").set_index(["row", "column"])["value"]
+    records = []
+    for name, (label, column) in TABLE1.items():
+        if name not in rows:
+            continue
+        own = rows[name]
+        records.append(
+            {
+                "name": name, "row": label,
+                **{key: own.get(key) for key in ("r2", "r2_low", "r2_high", "r2_sd", "seeds")},
+                "r2_paper": printed.get(("R2", column)),
+                "compression": own.get("compression"), "compression_sd": own.get("compression_sd"),
+                "compression_paper": printed.get(("compression factor", column)),
+                "parameters": own.get("parameters"),
+            }
+        )  # fmt: skip
+    frame = pd.DataFrame(records)
+    numeric = [c for c in frame if c not in ("name", "row")]
+    return frame.astype({c: "Float64" for c in numeric}).astype(
+        {"seeds": "Int64", "parameters": "Int64"}
+    )
+
+
+def claim_quantities(
+    rows: Mapping[str, Mapping[str, float | None]],
+    samples: Mapping[str, np.ndarray],
+    compressions: Mapping[str, list[float]],
+    h_awd: torch.Tensor,
+    *,
+    n: int,
+) -> dict[str, dict[str, float | int]]:
+    """The quantities that the claims about clathrin tracks are judged by, with intervals.
+
+    Differences of R² have paired bootstrap intervals over test tracks; compression and the
+    distance between seeds have the range over seeds.
+
+    Parameters
+    ----------
+    rows, samples
+        From `compare_r2`.
+    compressions : mapping of name to list of float
+        One a seed.
+    h_awd : torch.Tensor, shape (seeds, taps)
+    n : int
+        Test tracks.
+    """
+    claims = {}
+    short = {"awd": "awd", "awd_without_interpretation": "no_interpretation"}
+    for name, label in short.items():
+        for other in ("db5", "lstm_ours", "lstm_authors", "random_best"):
+            if other in samples:
+                difference = float(rows[name]["r2"]) - float(rows[other]["r2"])  # type: ignore[arg-type]
+                paired = samples[name] - samples[other]
+                claims[f"{label}_minus_{other}"] = metrics.estimate(difference, paired, n)
+    reduction = 1 - np.array(compressions["awd"]) / compressions["db5"][0]
+    claims["compression_reduction"] = {
+        "estimate": float(reduction.mean()), "low": float(reduction.min()),
+        "high": float(reduction.max()), "n": len(reduction),
+    }  # fmt: skip
+    psi = filters.cascade(h_awd.double())[1]
+    pairs = [
+        float(filters.distance(a, b) / a.norm()) for i, a in enumerate(psi) for b in psi[i + 1 :]
+    ]
+    claims["seed_distance"] = {
+        "estimate": max(pairs), "low": min(pairs), "high": max(pairs), "n": len(pairs)
+    }  # fmt: skip
+    return claims
+
+
+def prediction_times(
+    model: torch.nn.Module, h: torch.Tensor, signals: Signals, *, repeats: int = 21
+) -> dict[str, dict[str, float | int]]:
+    """How many times faster the small model predicts the test tracks than the network.
+
+    Returns
+    -------
+    dict
+        ``published``: the linear model on ready-made features against the network's forward pass,
+        as the authors' code times it; ``end_to_end``: transform and features included. Medians and
+        central 95 % over interleaved repeats.
+    """
+    features = predictors.largest_coefficients(signals.x, h)
+    linear = predictors.fit_linear(features, signals.y)
+    ready = predictors.largest_coefficients(signals.x_test, h)
+    tasks: dict[str, Callable[[], object]] = {
+        "network": lambda: predict(model, signals.x_test),
+        "published": lambda: linear.predict(ready),
+        "end_to_end": lambda: linear.predict(predictors.largest_coefficients(signals.x_test, h)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    for repeat in range(repeats + 3):
+        for name, task in tasks.items():
+            started = time.perf_counter()
+            task()
+            if repeat >= 3:  # the first ones warm caches up
+                seconds[name].append(time.perf_counter() - started)
+    network = np.array(seconds["network"])
+    found = {}
+    for name in ("published", "end_to_end"):
+        ratio = network / np.array(seconds[name])
+        found[name] = metrics.estimate(float(np.median(ratio)), ratio, repeats)
+    return found
+
+
+def printed_table1(table):
+    """`table1` as text for a page, a pandas.DataFrame of strings indexed by model."""
+    import pandas as pd
+
+    def text(value: float, spec: str) -> str:
+        return "—" if pd.isna(value) else format(value, spec)
+
+    columns = {
+        "R²": ("r2", ".3f"), "low": ("r2_low", ".3f"), "high": ("r2_high", ".3f"),
+        "sd": ("r2_sd", ".3f"), "n seeds": ("seeds", ".0f"), "R² (paper)": ("r2_paper", ".3f"),
+        "compression": ("compression", ".3f"), "sd ": ("compression_sd", ".3f"),
+        "compression (paper)": ("compression_paper", ".3f"), "parameters": ("parameters", ".0f"),
+    }  # fmt: skip
+    shown = {head: [text(v, spec) for v in table[key]] for head, (key, spec) in columns.items()}
+    return pd.DataFrame(shown, index=pd.Index(table["row"], name=""))

@@ -1,0 +1,182 @@
+"""Explanatory figures of the background chapter. Drawing only, as in `awdlib.plots`."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+
+from awdlib import plots
+
+
+def overview(
+    signal: np.ndarray, coeffs: Sequence[np.ndarray], scores: Sequence[np.ndarray]
+) -> Figure:
+    """The method at a glance (the paper's Fig. 1), from the project's own arrays.
+
+    Parameters
+    ----------
+    signal : numpy.ndarray, shape (time,)
+    coeffs, scores : sequence of numpy.ndarray
+        Bands of its wavelet transform, and their attributions.
+    """
+    fig, ax = plots.figure(height=3.5)
+    fig.get_layout_engine().set(w_pad=0, h_pad=0)
+    ax.set(xlim=(0, 10), ylim=(0, 5))
+    ax.axis("off")
+    boxes = {
+        "signal": (0.1, 2.3, 2.0, 1.6), "coeffs": (3.5, 3.2, 2.3, 1.6),
+        "network": (3.5, 1.75, 2.3, 0.85), "scores": (3.5, 0.05, 2.3, 1.1),
+    }  # fmt: skip
+    for x, y, width, height in boxes.values():
+        ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.05",
+                                    fc="white", ec="0.6"))  # fmt: skip
+    _curve(ax, boxes["signal"], signal, plots.STANDARD)
+    _stripes(ax, boxes["coeffs"], coeffs, plots.AWD)
+    _stripes(ax, boxes["scores"], scores, plots.NETWORK)
+    ax.text(4.65, 2.18, "trained network f", ha="center", va="center", fontweight="bold")
+    ax.text(1.1, 4.05, "signal x", ha="center", fontweight="bold")
+    ax.text(4.65, 4.92, "coefficients Ψx", ha="center", va="bottom", fontweight="bold")
+    ax.text(4.65, 1.24, "attributions TRIM(Ψx)", ha="center", va="bottom", fontweight="bold",
+            fontsize=9)  # fmt: skip
+    for start, end in (
+        ((2.2, 3.4), (3.4, 4.0)), ((2.2, 2.9), (3.4, 2.2)), ((4.65, 1.7), (4.65, 1.5)),
+        ((5.9, 4.0), (6.9, 4.0)), ((5.9, 0.6), (6.9, 0.9)),
+    ):  # fmt: skip
+        ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color="0.3"))
+    ax.text(2.75, 3.98, "Ψ", ha="center", fontsize=12)
+    for y, head, text in (
+        (4.45, "reconstruction loss", "Ψ⁻¹Ψx = x"),
+        (2.95, "wavelet loss", "h a valid filter, Ψx sparse"),
+        (1.05, "interpretation loss", "TRIM(Ψx) sparse"),
+    ):
+        ax.text(7.0, y, head, fontweight="bold", va="center")
+        ax.text(7.0, y - 0.42, text, va="center", color="0.25")
+    back = FancyArrowPatch(
+        (6.9, 2.2), (5.9, 3.6), arrowstyle="-|>", mutation_scale=12, color=plots.AWD, ls="--",
+        connectionstyle="arc3,rad=-0.2",
+    )  # fmt: skip
+    ax.add_patch(back)
+    ax.text(7.0, 1.95, "all three pull on one filter h", color=plots.AWD, va="center")
+    return fig
+
+
+def _curve(ax: Axes, box: tuple, values: np.ndarray, colour: str) -> None:
+    x, y, width, height = box
+    span = values.max() - values.min()
+    at = x + width * np.linspace(0.05, 0.95, len(values))
+    ax.plot(at, y + height * (0.1 + 0.8 * (values - values.min()) / span), color=colour, lw=1.5)
+
+
+def _stripes(ax: Axes, box: tuple, bands: Sequence[np.ndarray], colour: str) -> None:
+    """Every band a row of stems."""
+    x, y, width, height = box
+    top = max(np.abs(b).max() for b in bands)
+    for k, band in enumerate(bands):
+        base = y + height * (len(bands) - k - 0.5) / len(bands)
+        at = x + width * (0.03 + 0.94 * (np.arange(len(band)) + 0.5) / len(band))
+        ax.vlines(at, base, base + 0.45 * height / len(bands) * band / top, color=colour, lw=1.6)
+        ax.plot([x, x + width], [base, base], color="0.85", lw=0.6, zorder=0)
+
+
+def filter_bank(signal: np.ndarray, bands: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
+    """A signal over the bands of its transform."""
+    fig, axes = plots.figure(len(bands) + 1, 1, height=4.4, height_ratios=[1.6, *[1] * len(bands)])
+    axes[0].plot(np.arange(len(signal)) / len(signal), signal, color=plots.STANDARD)
+    axes[0].set(xticks=[], xlim=(0, 1))
+    axes[0].set_ylabel("x", rotation=0, ha="right", va="center")
+    plots.coefficient_bands(axes[1:], bands, names, plots.AWD)
+    for ax in axes:
+        ax.set_yticks([])
+    axes[-1].set_xlabel("time")
+    return fig
+
+
+def projections(signal: np.ndarray, approximations: Sequence[np.ndarray]) -> Figure:
+    """A signal and its coarser and coarser approximations."""
+    fig, axes = plots.figure(1, len(approximations), height=2.3, sharey=True)
+    t = np.arange(len(signal))
+    for j, (ax, values) in enumerate(zip(axes, approximations, strict=True), 1):
+        ax.plot(t, signal, color="0.75", lw=1)
+        ax.step(t, values, where="mid", color=plots.AWD)
+        ax.set(title=f"P{'₁₂₃₄₅'[j - 1]}x: blocks of {2**j}", xlabel="sample")
+    return fig
+
+
+def tilings(
+    signal: np.ndarray, bands: Sequence[np.ndarray], spectrum: np.ndarray, names: Sequence[str]
+) -> Figure:
+    """How a Fourier and a wavelet basis cut up time and frequency, shaded by a signal's energy."""
+    fig, (top, left, right) = plots.figure(1, 3, height=2.7)
+    top.plot(np.arange(len(signal)) / len(signal), signal, color=plots.STANDARD)
+    top.set(title="signal", xlabel="time", yticks=[])
+    edges = np.linspace(0, 1, len(spectrum) + 1)
+    for low, high, value in zip(edges[:-1], edges[1:], spectrum / spectrum.max(), strict=True):
+        left.add_patch(Rectangle((0, low), 1, high - low, fc=_shade(value), ec="0.8", lw=0.2))
+    strongest = max(np.abs(b).max() for b in bands)
+    levels = len(bands) - 1
+    for k, band in enumerate(bands):
+        low = 0.0 if k == 0 else 2.0 ** (k - levels - 1)
+        high = 2.0**-levels if k == 0 else 2.0 ** (k - levels)
+        for n, value in enumerate(np.abs(band) / strongest):
+            right.add_patch(Rectangle((n / len(band), low), 1 / len(band), high - low,
+                                      fc=_shade(value), ec="0.8", lw=0.4))  # fmt: skip
+    left.set(title="Fourier", xlabel="time", ylabel="frequency / Nyquist")
+    right.set(title="wavelet (one tile a coefficient)", xlabel="time")
+    right.set_title(right.get_title(loc="left"), fontsize=9.5)
+    return fig
+
+
+def _shade(value: float) -> tuple[float, float, float]:
+    from matplotlib import colormaps
+
+    return colormaps["Blues"](float(np.sqrt(value)))[:3]
+
+
+def energy_curves(curves: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> Figure:
+    """Share of the energy in the k largest coefficients, a line a basis."""
+    fig, ax = plots.figure(height=2.7)
+    for name, curve in curves.items():
+        ax.plot(np.arange(1, len(curve) + 1), curve, color=colours[name], label=name)
+    ax.set(xlabel="coefficients kept", ylabel="share of energy", ylim=(0, 1.02))
+    ax.legend(loc="lower right")
+    return fig
+
+
+def attribution_by_wavelet(
+    norms: Mapping[str, float], truth: str, bands: Mapping[str, Sequence[np.ndarray]]
+) -> Figure:
+    """How concisely several wavelets explain a network: its TRIM scores and their L1 norm."""
+    fig, axes = plots.figure(1, len(bands) + 1, height=2.7, width_ratios=[*[1.2] * len(bands), 1.2])
+    top = max(np.abs(b).max() for group in bands.values() for b in group)
+    for ax, (name, group) in zip(axes, bands.items(), strict=False):
+        colour = plots.AWD if name == truth else plots.CONTROL
+        for k, band in enumerate(group):
+            at = (np.arange(len(band)) + 0.5) / len(band)
+            ax.vlines(at, -k, -k + 0.8 * band / top, color=colour, lw=1.6)
+            ax.axhline(-k, color="0.85", lw=0.6, zorder=0)
+        ax.set(title=f"TRIM in {name}", xticks=[], yticks=[], xlim=(0, 1))
+        ax.set_xlabel("time; bands from coarse to fine", fontsize=8.5)
+    order = sorted(norms, key=lambda name: norms[name])
+    colours = [plots.AWD if name == truth else plots.CONTROL for name in order]
+    axes[-1].barh(order[::-1], [norms[n] for n in order[::-1]], color=colours[::-1])
+    axes[-1].set(title="‖TRIM‖₁ per signal")
+    return fig
+
+
+def landscape(
+    angles: np.ndarray, curves: Mapping[str, np.ndarray], marks: Mapping[str, float]
+) -> Figure:
+    """Terms of the objective over the one free angle of a four-tap wavelet, over their means."""
+    fig, ax = plots.figure(height=2.9)
+    palette = {"interpretation": plots.NETWORK, "sparsity": plots.STANDARD}
+    for name, values in curves.items():
+        ax.plot(angles, values / values.mean(), color=palette[name], label=f"{name} loss")
+    for name, angle in marks.items():
+        ax.axvline(angle, color="0.3", lw=1, ls=":")
+        ax.annotate(f" {name}", (angle, 0.02), xycoords=("data", "axes fraction"), fontsize=9)
+    ax.set(xlabel="free lattice angle θ", ylabel="term / its mean")
+    ax.set_xticks([-np.pi, -np.pi / 2, 0, np.pi / 2, np.pi], ["−π", "−π/2", "0", "π/2", "π"])
+    ax.legend(loc="lower right")
+    return fig
