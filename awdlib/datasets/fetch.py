@@ -175,11 +175,11 @@ def reachable(address: str, *, seconds: float = PROBE_SECONDS) -> bool:
 
     The attempt runs in a thread of its own because resolving a name has no timeout.
     """
+    import requests  # here, so that a slow import does not count against the network
+
     answer: list[bool] = []
 
     def probe() -> None:
-        import requests
-
         with (
             contextlib.suppress(requests.exceptions.RequestException),
             requests.head(address, timeout=seconds, allow_redirects=True) as response,
