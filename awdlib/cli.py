@@ -128,6 +128,8 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
+        if str(error.name).startswith("awdlib"):
+            raise  # no package is missing, the library itself is broken
         _fail(error, f"the package '{error.name}' is missing: pip install 'awdlib[book]'")
     except (RunError, DataError, ValueError, OSError, results.UnknownKey) as error:
         _fail(error, str(error))

@@ -143,7 +143,7 @@ def test_injected_parameters_are_taken_and_not_shown(toy_root):
     [
         ("fail", r"toy failed in code cell 4: ValueError: failed on purpose \(executed so far"),
         ("die", "toy failed in code cell 4: its kernel died"),
-        ("wait", "toy failed in code cell 4: stopped after 4.0 s"),
+        ("wait", r"toy failed in code cell \d: stopped after 4.0 s"),  # 2 where imports are slow
     ],
 )
 def test_a_run_that_fails_leaves_the_page_as_it_was(toy_root, monkeypatch, what, message):
