@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,6 +24,47 @@ TABLE1 = {
     "lstm_ours": ("LSTM, trained here", "LSTM"),
     "random_best": ("Random wavelets, best of as many", None),
     "random_median": ("Random wavelets, median", None),
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a profile computes.
+
+    Attributes
+    ----------
+    tracks : int
+        Simulated tracks; real ones are always all 1,618.
+    lams, gammas : tuple of int
+        Places in the published grids of 5 and 21 values.
+    seeds : tuple of int
+        Of the distillation (the paper's are the five of ``paper``).
+    epochs, lstm_seeds, lstm_epochs : int
+    controls : int
+        Random orthonormal wavelets.
+    draws : int
+        How often as many as the grid's fits are drawn from them.
+    """
+
+    tracks: int
+    lams: tuple[int, ...]
+    gammas: tuple[int, ...]
+    seeds: tuple[int, ...]
+    epochs: int
+    lstm_seeds: int
+    lstm_epochs: int
+    controls: int
+    draws: int
+
+
+SIZES = {
+    "smoke": Size(400, (1, 4), (0, 7, 11, 15), (1, 10), 6, 2, 12, 30, 5),
+    "laptop": Size(
+        1618, (0, 1, 2, 3, 4), (0, *range(1, 20, 2), 20), (1, 10, 100), 100, 5, 200, 400, 50
+    ),
+    "paper": Size(
+        1618, (0, 1, 2, 3, 4), tuple(range(21)), (1, 10, 100, 1000, 10000), 100, 5, 200, 1000, 200
+    ),
 }
 
 

@@ -21,9 +21,9 @@ def overview(
     coeffs, scores : sequence of numpy.ndarray
         Bands of its wavelet transform, and their attributions.
     """
-    fig, ax = plots.figure(height=3.5)
+    fig, ax = plots.figure(height=3.8)
     fig.get_layout_engine().set(w_pad=0, h_pad=0)
-    ax.set(xlim=(0, 10), ylim=(0, 5))
+    ax.set(xlim=(0, 10), ylim=(0, 5.9))
     ax.axis("off")
     boxes = {
         "signal": (0.1, 2.3, 2.0, 1.6), "coeffs": (3.5, 3.2, 2.3, 1.6),
@@ -54,11 +54,11 @@ def overview(
         ax.text(7.0, y, head, fontweight="bold", va="center")
         ax.text(7.0, y - 0.42, text, va="center", color="0.25")
     back = FancyArrowPatch(
-        (6.9, 2.2), (5.9, 3.6), arrowstyle="-|>", mutation_scale=12, color=plots.AWD, ls="--",
-        connectionstyle="arc3,rad=-0.2",
+        (8.3, 4.75), (2.75, 4.3), arrowstyle="-|>", mutation_scale=12, color=plots.AWD, ls="--",
+        connectionstyle="arc3,rad=0.25",
     )  # fmt: skip
     ax.add_patch(back)
-    ax.text(7.0, 1.95, "all three pull on one filter h", color=plots.AWD, va="center")
+    ax.text(5.5, 5.6, "all three pull on one filter h", color=plots.AWD, ha="center")
     return fig
 
 
@@ -72,8 +72,8 @@ def _curve(ax: Axes, box: tuple, values: np.ndarray, colour: str) -> None:
 def _stripes(ax: Axes, box: tuple, bands: Sequence[np.ndarray], colour: str) -> None:
     """Every band a row of stems."""
     x, y, width, height = box
-    top = max(np.abs(b).max() for b in bands)
     for k, band in enumerate(bands):
+        top = max(np.abs(band).max(), 0.2 * max(np.abs(b).max() for b in bands))
         base = y + height * (len(bands) - k - 0.5) / len(bands)
         at = x + width * (0.03 + 0.94 * (np.arange(len(band)) + 0.5) / len(band))
         ax.vlines(at, base, base + 0.45 * height / len(bands) * band / top, color=colour, lw=1.6)
@@ -134,13 +134,15 @@ def _shade(value: float) -> tuple[float, float, float]:
     return colormaps["Blues"](float(np.sqrt(value)))[:3]
 
 
-def energy_curves(curves: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> Figure:
-    """Share of the energy in the k largest coefficients, a line a basis."""
-    fig, ax = plots.figure(height=2.7)
-    for name, curve in curves.items():
-        ax.plot(np.arange(1, len(curve) + 1), curve, color=colours[name], label=name)
-    ax.set(xlabel="coefficients kept", ylabel="share of energy", ylim=(0, 1.02))
-    ax.legend(loc="lower right")
+def energy_curves(panels: Mapping[str, Mapping[str, np.ndarray]], colours: Sequence[str]) -> Figure:
+    """Share of the energy in the k largest coefficients; a panel a kind of signal."""
+    fig, axes = plots.figure(1, len(panels), height=2.7, sharey=True)
+    for ax, (title, curves) in zip(axes, panels.items(), strict=True):
+        for (name, curve), colour in zip(curves.items(), colours, strict=True):
+            ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=name)
+        ax.set(title=title, xlabel="coefficients kept", ylim=(0, 1.02), xticks=[1, 5, 10, 15, 20])
+    axes[0].set_ylabel("share of energy")
+    axes[0].legend(loc="lower right")
     return fig
 
 
@@ -177,6 +179,8 @@ def landscape(
         ax.axvline(angle, color="0.3", lw=1, ls=":")
         ax.annotate(f" {name}", (angle, 0.02), xycoords=("data", "axes fraction"), fontsize=9)
     ax.set(xlabel="free lattice angle θ", ylabel="term / its mean")
-    ax.set_xticks([-np.pi, -np.pi / 2, 0, np.pi / 2, np.pi], ["−π", "−π/2", "0", "π/2", "π"])
+    ax.set_xticks(
+        [-np.pi / 2, -np.pi / 4, 0, np.pi / 4, np.pi / 2], ["−π/2", "−π/4", "0", "π/4", "π/2"]
+    )
     ax.legend(loc="lower right")
     return fig

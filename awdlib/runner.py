@@ -19,10 +19,16 @@ from typing import Any
 
 from awdlib import results
 from awdlib.chapters import RunError, check_parameters, read_parameters, source_of
+from awdlib.progress import heard
 from awdlib.store import write
 
 # Far above what a profile should take: these stop a run that hangs, nothing else.
 LIMIT_SECONDS = {"smoke": 15 * 60, "laptop": 2 * 3600, "paper": 7 * 24 * 3600}
+
+
+def say_now(line: str) -> None:
+    """Print a line of progress at once, also into a log file."""
+    print(line, flush=True)
 
 
 def run_chapter(
@@ -30,7 +36,7 @@ def run_chapter(
     parameters: Mapping[str, Any],
     out: Path,
     root: Path | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = say_now,
 ) -> float:
     """Execute a chapter into the notebook `out` and return the seconds that it took.
 
@@ -51,7 +57,9 @@ def run_chapter(
     for name in ("papermill", "traitlets"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # their errors come as exceptions
     try:
-        with _environment(root):
+        heard_from = results.folder("", "run").resolve() / f"{chapter}.progress"
+        with _environment(root), heard(heard_from, lambda line: say(f"{chapter}:   {line}")):
+            os.environ["AWD_PROGRESS"] = str(heard_from)
             clock = _Clock(chapter, profile, cells, say)
             papermill.execute_notebook(
                 notebook,

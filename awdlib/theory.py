@@ -153,3 +153,30 @@ def energy_kept(coeffs: np.ndarray, count: int) -> np.ndarray:
     """
     energy = -np.sort(-(coeffs**2), axis=1)
     return (energy.cumsum(1)[:, :count] / energy.sum(1, keepdims=True)).mean(0)
+
+
+def jump_signals(count: int, n: int, *, jumps: int = 3, seed: int = 0) -> np.ndarray:
+    """Piecewise constant signals with a few jumps at random places, (count, n)."""
+    rng = np.random.default_rng(seed)
+    edges = np.sort(rng.integers(1, n, (count, jumps)), axis=1)
+    piece = (np.arange(n)[None, :, None] >= edges[:, None, :]).sum(-1)
+    return np.take_along_axis(rng.standard_normal((count, jumps + 1)), piece, axis=1)
+
+
+def energy_by_basis(x: np.ndarray, h: torch.Tensor, *, level: int, count: int) -> dict:
+    """`energy_kept` in three orthonormal bases of equal size: wavelet, cosine and the samples.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (signals, n)
+        2**level must divide n.
+    """
+    from scipy.fft import dct
+
+    coeffs = dwt.wavedec(torch.from_numpy(x), h, level=level, mode="periodization")
+    bases = {
+        "wavelet (DB5)": torch.cat(coeffs, -1).numpy(),
+        "Fourier (cosine)": dct(x, norm="ortho"),
+        "samples": x,
+    }
+    return {name: energy_kept(c, count) for name, c in bases.items()}

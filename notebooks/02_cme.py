@@ -29,50 +29,18 @@ data: str = "auto"
 device: str = "auto"
 
 # %% tags=["hide-input"]
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import torch
 
 from awdlib import attribution, clathrin, experiments, filters, metrics, networks, plots, results
 from awdlib.datasets import cme
+from awdlib.progress import progress
 from awdlib.sweep import published_grids, sweep
 
-SIZES = {
-    "smoke": dict(
-        tracks=400,
-        lams=[1, 4],
-        gammas=[0, 7, 11, 15],
-        seeds=[1, 10],
-        epochs=6,
-        lstm_seeds=2,
-        lstm_epochs=12,
-        controls=30,
-        draws=5,
-    ),
-    "laptop": dict(
-        tracks=1618,
-        lams=[0, 1, 2, 3, 4],
-        gammas=[0, *range(1, 20, 2), 20],
-        seeds=[1, 10, 100],
-        epochs=100,
-        lstm_seeds=5,
-        lstm_epochs=200,
-        controls=400,
-        draws=50,
-    ),
-    "paper": dict(
-        tracks=1618,
-        lams=[0, 1, 2, 3, 4],
-        gammas=list(range(21)),
-        seeds=[1, 10, 100, 1000, 10000],
-        epochs=100,
-        lstm_seeds=5,
-        lstm_epochs=200,
-        controls=1000,
-        draws=200,
-    ),
-}
-size = SIZES[profile]
+size = clathrin.SIZES[profile]
 
 # %% [markdown]
 # ## The data
@@ -84,7 +52,7 @@ size = SIZES[profile]
 # ```
 
 # %% tags=["hide-input"]
-tracks = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size["tracks"])
+tracks = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size.tracks)
 device = experiments.pick_device(device)
 signals = clathrin.signals_of(tracks, device=device)
 run = results.start(
@@ -92,16 +60,14 @@ run = results.start(
     profile,
     source=tracks.source,
     device=device,
-    seeds=size["seeds"],
-    parameters={"profile": profile, "data": data, "device": device, **size},
+    seeds=size.seeds,
+    parameters={"profile": profile, "data": data, "device": device, **asdict(size)},
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-tracks", "caption": "Example tracks ({val}`cme:data.source` data; the counterpart of the paper's Fig. C1): three events with much auxilin above, three with none below. A successful event builds its coat up slowly and loses it at once, as auxilin arrives."}}
 order = np.argsort(tracks.auxilin)
 examples = [*order[[-40, -60, -80]], *order[[5, 25, 45]]]
-fig = plots.tracks(
-    [plots.track_example(tracks, i) for i in examples], unit=f"amplitude\n({tracks.source}, counts)"
-)
+fig = plots.tracks([plots.track_example(tracks, i) for i in examples], unit=f"amplitude\n({tracks.source}, counts)")
 plots.show(
     fig,
     alt=f"Six {tracks.source} tracks against time. Upper row: clathrin rises slowly, then drops as auxilin bursts. Lower row: clathrin without any auxilin burst.",
@@ -115,10 +81,7 @@ plots.show(
 # AWD needs the network for one thing only: the gradient of its output with respect to each track, computed once ([why](../notebooks/00_background.ipynb)). Everything below is wavelet transforms.
 
 # %% tags=["hide-input"]
-ours = [
-    clathrin.train_lstm(signals, seed=s, epochs=size["lstm_epochs"])
-    for s in range(size["lstm_seeds"])
-]
+ours = [clathrin.train_lstm(signals, seed=s, epochs=size.lstm_epochs) for s in range(size.lstm_seeds)]
 models = {"lstm_ours": ours}
 if tracks.source == "real":
     models["lstm_authors"] = [networks.lstm_from_state(cme.authors_lstm()).to(signals.x)]
@@ -132,14 +95,15 @@ gradients = attribution.input_gradients(teacher, signals.x)
 # As published: from DB5, J = 4 scales, zero boundary, Adam at 1e-3 in batches of 100; each fit starts where the one with the next smaller γ ended. Then the six largest coefficients of each of the five bands feed ordinary least squares, and five-fold cross-validation *on the training tracks* picks (λ, γ), seed by seed. The column γ = 0 is "AWD without interpretation loss".
 
 # %% tags=["hide-input"]
-lams, gammas = (g[size[k]] for g, k in zip(published_grids(), ("lams", "gammas"), strict=True))
+lams, gammas = (g[[*getattr(size, k)]] for g, k in zip(published_grids(), ("lams", "gammas"), strict=True))
 grid = sweep(
     signals.x,
     gradients=gradients,
     lams=lams,
     gammas=gammas,
-    seeds=size["seeds"],
-    epochs=size["epochs"],
+    seeds=size.seeds,
+    epochs=size.epochs,
+    progress=progress("sweep"),
 )
 judged = experiments.judge_grid(grid, signals)
 chosen = experiments.choose(judged.cv_r2)
@@ -148,11 +112,9 @@ h_awd, h_plain = (experiments.pick(grid.h, c) for c in (chosen, chosen_plain))
 
 # %% tags=["hide-input"]
 generator = torch.Generator().manual_seed(0)
-random_h = filters.taps_from_angles(filters.random_angles(size["controls"], 10, generator))
+random_h = filters.taps_from_angles(filters.random_angles(size.controls, 10, generator))
 controls = experiments.judge_filters(random_h, signals)
-winners = experiments.best_of_budget(
-    controls, budget=len(lams) * len(gammas), draws=size["draws"], seed=0
-)
+winners = experiments.best_of_budget(controls, budget=len(lams) * len(gammas), draws=size.draws, seed=0)
 db5 = filters.lowpass("db5")
 standard = experiments.judge_filters(db5[None], signals)
 
@@ -162,10 +124,7 @@ predictions = {
     "awd_without_interpretation": experiments.pick(judged.prediction, chosen_plain),
     "db5": standard.prediction,
     "random_best": controls.prediction[winners],
-    **{
-        name: np.stack([experiments.predict(m, signals.x_test) for m in group])
-        for name, group in models.items()
-    },
+    **{name: np.stack([experiments.predict(m, signals.x_test) for m in group]) for name, group in models.items()},
 }
 rows, samples = experiments.compare_r2(signals.y_test, predictions, count=2000, seed=0)
 low, high = np.quantile(controls.r2, [0.1, 0.9])
@@ -179,9 +138,7 @@ rows["random_median"] = {
 # %% tags=["remove-cell"]
 compression = {
     "awd": [experiments.compression(h, teacher, signals.x_test) for h in h_awd],
-    "awd_without_interpretation": [
-        experiments.compression(h, teacher, signals.x_test) for h in h_plain
-    ],
+    "awd_without_interpretation": [experiments.compression(h, teacher, signals.x_test) for h in h_plain],
     "db5": [experiments.compression(db5, teacher, signals.x_test)],
 }
 for name, values in compression.items():
@@ -198,23 +155,20 @@ if profile != "smoke":  # a time is no result that could be compared with a stor
     claims |= {"time_ratio": times["published"], "time_ratio_end_to_end": times["end_to_end"]}
 at = (len(lams) - 1, experiments.nearest(gammas, 0.04281), 0)
 reported = grid.h[at]
-setting = {
-    "lam": lams[at[0]],
-    "gamma": gammas[at[1]],
-    "cv_r2": judged.cv_r2[at],
-    "r2": judged.r2[at],
-}
+setting = {"lam": lams[at[0]], "gamma": gammas[at[1]], "cv_r2": judged.cv_r2[at], "r2": judged.r2[at]}
 
 # %% tags=["remove-cell"]
 numbers = {
     "data": clathrin.describe(tracks),
-    "teacher": {"name": teacher_name, "r2": rows[f"lstm_{teacher_name}"]["r2"]},
+    "teacher": {"name": teacher_name, "r2": metrics.r2_score(signals.y_test, predictions[f"lstm_{teacher_name}"][0])},
     "budget": len(lams) * len(gammas),
     "table1": rows,
     "claims": claims,
     "chosen": {"lam": [lams[c[0]] for c in chosen], "gamma": [gammas[c[1]] for c in chosen]},
     "published_setting": {**setting, "validity": filters.validity(reported).as_dict()},
 }
+
+# %% tags=["remove-cell"]
 arrays = {
     "grid_h": grid.h.cpu().numpy(),
     "grid_cv_r2": judged.cv_r2,
@@ -227,9 +181,7 @@ arrays = {
     "random_r2": controls.r2,
     "random_cv_r2": controls.cv_r2,
 }
-res = run.save(
-    numbers=numbers, tables={"table1": clathrin.table1(rows)}, arrays=arrays, files=tracks.files
-)
+res = run.save(numbers=numbers, tables={"table1": clathrin.table1(rows)}, arrays=arrays, files=tracks.files)
 
 # %% [markdown]
 # ## What came out
@@ -239,15 +191,15 @@ res = run.save(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-r2", "caption": "Test R² of every model ({val}`cme:data.source` tracks, cells 7 and 8, n = {val}`cme:data.n_test`), with 95 % bootstrap intervals over tracks; for the median of random wavelets the bar is their 10 to 90 % range. Grey: controls, random orthonormal wavelets of 10 taps, judged and chosen as AWD is."}}
 table = res.tables["table1"]
 colours = [
-    {"a": plots.AWD, "d": plots.STANDARD, "l": plots.NETWORK, "r": plots.CONTROL}[name[0]]
-    for name in table["name"]
+    {"a": plots.AWD, "d": plots.STANDARD, "l": plots.NETWORK, "r": plots.CONTROL}[name[0]] for name in table["name"]
 ]
 fig, ax = plots.figure(height=3.3)
 plots.intervals(ax, table, estimate="r2", low="r2_low", high="r2_high", colours=colours)
 ax.set_xlabel(f"R² on the test tracks ({tracks.source} data)")
 plots.show(
     fig,
-    alt="Test R² with 95 % intervals, a row each: AWD, AWD without interpretation loss, DB5, LSTM, and two controls of random wavelets. All intervals of the wavelet models overlap widely.",
+    alt="Test R² with 95 % intervals, a row a model: "
+    + "; ".join(f"{row} {r2:.3f}" for row, r2 in zip(table["row"], table["r2"], strict=True)),
 )
 
 # %% [markdown]
@@ -268,20 +220,18 @@ taps = {
     "chosen λ, γ": res.arrays["h_awd"][0],
 }
 shapes = {name: plots.wavelet_of(h) for name, h in taps.items()}
-fig = plots.filter_comparison(
-    taps, shapes, dict(zip(taps, [plots.STANDARD, plots.CONTROL, plots.AWD], strict=True))
-)
+fig = plots.filter_comparison(taps, shapes, dict(zip(taps, [plots.STANDARD, plots.CONTROL, plots.AWD], strict=True)))
 plots.show(
     fig,
-    alt="Left: ten lowpass taps of DB5, of the filter distilled at the published setting, and at the cross-validated one. Right: their wavelets; the distilled ones keep DB5's place and change its shape.",
+    alt="Left: ten lowpass taps of DB5, of the filter distilled at the published setting, and at the cross-validated one. Right: their wavelets, on the same axes.",
 )
 
 # %% tags=["hide-input", "nbval-check-output"]
 print("lowpass filter distilled at the published setting:")
 print(np.array2string(res.arrays["h_published"], precision=3, suppress_small=True))
-pd.DataFrame(
-    {"residual": filters.validity(torch.from_numpy(res.arrays["h_published"])).as_dict()}
-).map(lambda v: f"{v:.0e}" if v < 0.1 else f"{v:.3f}")
+pd.DataFrame({"residual": filters.validity(torch.from_numpy(res.arrays["h_published"])).as_dict()}).map(
+    lambda v: f"{v:.0e}" if v < 0.1 else f"{v:.3f}"
+)
 
 # %% [markdown]
 # It is a valid wavelet where all rows but the infimum are near 0 and the infimum is well above 0 ([background](../notebooks/00_background.ipynb)). Penalties hold the filter only so long as γ is moderate:
@@ -289,20 +239,13 @@ pd.DataFrame(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-sweep", "caption": "Upper: five-fold cross-validated R² on the training tracks over the grid ({val}`cme:data.source` data, mean over seeds); framed, what each seed's cross-validation picks. Lower: sum of the five validity penalties; a filter is no wavelet any more where it is large."}}
 fig, (upper, lower) = plots.figure(2, 1, height=4.6)
 r = res.arrays
+plots.grid_scores(upper, r["grid_cv_r2"].mean(-1), r["lams"], r["gammas"], r["chosen"], label="cross-validated R²")
 plots.grid_scores(
-    upper, r["grid_cv_r2"].mean(-1), r["lams"], r["gammas"], r["chosen"], label="cross-validated R²"
-)
-plots.grid_scores(
-    lower,
-    np.log10(r["grid_penalty"].mean(-1)),
-    r["lams"],
-    r["gammas"],
-    r["chosen"],
-    label="log₁₀ penalty",
+    lower, np.log10(r["grid_penalty"].mean(-1)), r["lams"], r["gammas"], r["chosen"], label="log₁₀ penalty"
 )
 plots.show(
     fig,
-    alt="Two heat maps over λ and γ. Cross-validated R² varies by a few hundredths, with its best cells framed; the validity penalty grows by orders of magnitude towards large γ.",
+    alt="Two heat maps over λ and γ. Upper: cross-validated R², its best cell of each seed framed. Lower: the sum of the validity penalties, on a logarithmic scale.",
 )
 
 # %% [markdown]
@@ -317,9 +260,7 @@ marks = {
     "AWD": (res["table1.awd.r2"], plots.AWD),
     "best of as many": (res["table1.random_best.r2"], "black"),
 }
-plots.histogram(
-    ax, res.arrays["random_r2"], label=f"R² on the test tracks ({tracks.source} data)", marks=marks
-)
+plots.histogram(ax, res.arrays["random_r2"], label=f"R² on the test tracks ({tracks.source} data)", marks=marks)
 plots.show(
     fig,
     alt="Histogram of the test R² of random orthonormal wavelets, with lines for DB5, for AWD, and for the best random wavelet by the same cross-validation.",
