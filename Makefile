@@ -7,6 +7,9 @@ PYTHON   ?= python3
 # An own build of torch: put it into .venv first and run `make TORCH= book`.
 TORCH    ?= torch==2.13.0
 
+# Threads that spin while they wait make small steps many times slower on a busy machine.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DELETE_ON_ERROR:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 import json
 import os
@@ -153,6 +154,15 @@ def refs(names: str = "all", root: Path | None = None) -> None:
         pair = source_of(chapter, root).with_suffix(".ipynb")
         run_chapter(chapter, {}, pair, root)
         accept(chapter, "smoke")
+        if chapter == "background":
+            picture(pair, (root or results.root()) / "book" / "_static" / "overview.png")
+
+
+def picture(pair: Path, out: Path) -> None:
+    """Write the first figure of an executed notebook to a file: README's picture."""
+    cells = json.loads(pair.read_text())["cells"]
+    images = [o["data"] for cell in cells for o in cell.get("outputs", []) if "data" in o]
+    write(out, base64.b64decode(next(i["image/png"] for i in images if "image/png" in i)))
 
 
 def accept(chapter: str, stem: str) -> list[str]:
@@ -179,7 +189,8 @@ def accept(chapter: str, stem: str) -> list[str]:
     contents = {name: (place / name).read_bytes() for name in names}
     write_set(results.folder(chapter, "accepted"), stem, contents)
     print(f"Accepted {chapter} {stem}: {len(now)} numbers, {len(changed)} changed.")
-    print(*changed, sep="\n", end="\n" if changed else "")
+    if old:  # of the first results, every number would be news
+        print(*changed, sep="\n", end="\n" if changed else "")
     if new.provenance["dirty"]:
         print("Warning: the code was not committed when this ran.", file=sys.stderr)
     return changed

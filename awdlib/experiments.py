@@ -14,10 +14,10 @@ from awdlib import attribution, dwt, losses, metrics, predictors
 from awdlib.sweep import Sweep
 
 
-def pick_device(device: str) -> str:
-    """``"cuda"`` or ``"cpu"`` for auto, cpu or cuda."""
+def pick_device(device: str, profile: str) -> str:
+    """``"cuda"`` or ``"cpu"`` for auto, cpu or cuda; smoke's auto is the CPU, as its reference."""
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if profile != "smoke" and torch.cuda.is_available() else "cpu"
     return device
 
 

@@ -167,6 +167,8 @@ def _environment(root: Path | None) -> Iterator[None]:
     if root is not None:
         os.environ["AWD_ROOT"] = str(root.resolve())
     os.environ["PYTHONHASHSEED"] = "0"
+    # Threads that spin while they wait make small steps many times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.pop("MPLBACKEND", None)  # a kernel must draw into its notebook
     try:
         yield

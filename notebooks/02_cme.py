@@ -27,6 +27,7 @@
 profile: str = "smoke"
 data: str = "auto"
 device: str = "auto"
+drop_hotspots: bool = False  # leave out tracks with several separate auxilin bursts
 
 # %% tags=["hide-input"]
 from dataclasses import asdict
@@ -52,8 +53,8 @@ size = clathrin.SIZES[profile]
 # ```
 
 # %% tags=["hide-input"]
-tracks = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size.tracks)
-device = experiments.pick_device(device)
+tracks = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size.tracks, drop_hotspots=drop_hotspots)
+device = experiments.pick_device(device, profile)
 signals = clathrin.signals_of(tracks, device=device)
 run = results.start(
     "cme",
@@ -61,7 +62,7 @@ run = results.start(
     source=tracks.source,
     device=device,
     seeds=size.seeds,
-    parameters={"profile": profile, "data": data, "device": device, **asdict(size)},
+    parameters={"profile": profile, "data": data, "device": device, "drop_hotspots": drop_hotspots, **asdict(size)},
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-tracks", "caption": "Example tracks ({val}`cme:data.source` data; the counterpart of the paper's Fig. C1): three events with much auxilin above, three with none below. A successful event builds its coat up slowly and loses it at once, as auxilin arrives."}}
