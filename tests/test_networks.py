@@ -1,0 +1,152 @@
+"""The teachers, and how they are trained."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torch import nn
+
+from awdlib.networks import (
+    ClathrinLSTM,
+    FeedForward,
+    count_parameters,
+    lstm_from_state,
+    train_regressor,
+)
+
+
+def randn(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+
+def regression(n=80, seed=0):
+    """Signals and a noisy, curved target."""
+    x = randn(n, 1, 8, seed=seed)
+    return x, torch.tanh(x[:, 0, 1] - x[:, 0, 4]) + 0.3 * randn(n, seed=seed + 1)
+
+
+def fitted(seed=1, **options):
+    torch.manual_seed(2)
+    model = FeedForward(8, (6,)).double()
+    x, y = regression()
+    options = {"epochs": 12, "batch_size": 20} | options
+    curve = train_regressor(model, x, y, *regression(40, seed=9), seed=seed, **options)
+    return model, curve
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lstm_state_round_trip(dtype):
+    model = ClathrinLSTM(7).to(dtype)
+    again = lstm_from_state(model.state_dict())
+    x = randn(5, 1, 12).to(dtype)
+    assert torch.equal(again(x), model(x))
+    assert again(x).shape == (5,)
+    assert not again.training
+    assert {p.dtype for p in again.parameters()} == {dtype}
+
+
+def test_lstm_state_takes_any_name_for_the_linear_layer():
+    model = ClathrinLSTM(3)
+    state = {k.replace("fc.", "output."): v for k, v in model.state_dict().items()}
+    x = randn(2, 1, 6).float()
+    assert torch.equal(lstm_from_state(state)(x), model(x))
+
+
+@pytest.mark.parametrize("change", ["missing", "extra", "other"])
+def test_other_weights_are_refused(change):
+    state = dict(ClathrinLSTM(3).state_dict())
+    if change == "missing":
+        del state["lstm.bias_hh_l0"]
+    elif change == "extra":
+        state["lstm.weight_ih_l1"] = torch.ones(1)
+    else:
+        state = FeedForward(4).state_dict()
+    with pytest.raises(ValueError, match="not a ClathrinLSTM's"):
+        lstm_from_state(state)
+
+
+def test_lstm_reads_time_step_by_step():
+    """One hidden unit by hand."""
+    model = ClathrinLSTM(1).double()
+    w, u, b, c = (p.detach().numpy().ravel() for p in model.lstm.parameters())
+    x, hidden, cell = randn(1, 1, 5), 0.0, 0.0
+    for value in x[0, 0].numpy():
+        i, f, g, o = w * value + u * hidden + b + c
+        sigmoid = [1 / (1 + np.exp(-gate)) for gate in (i, f, o)]
+        cell = sigmoid[1] * cell + sigmoid[0] * np.tanh(g)
+        hidden = sigmoid[2] * np.tanh(cell)
+    want = model.fc.weight.item() * hidden + model.fc.bias.item()
+    assert_allclose(model(x).item(), want, rtol=1e-12)
+
+
+def test_sizes():
+    assert count_parameters(ClathrinLSTM()) == 4 * 20 * (1 + 20 + 2) + 21
+    assert count_parameters(FeedForward(64)) == 65 * 32 + 33 * 32 + 33
+    frozen = FeedForward(4, (3,))
+    frozen.layers[0].requires_grad_(False)
+    assert count_parameters(frozen) == 4
+
+
+def test_feed_forward_is_relu_layers():
+    model, x = FeedForward(8, (5, 4)).double(), randn(3, 1, 8)
+    values = x[:, 0].numpy()
+    for layer in (0, 2):
+        w, b = (p.detach().numpy() for p in model.layers[layer].parameters())
+        values = np.maximum(values @ w.T + b, 0)
+    w, b = (p.detach().numpy() for p in model.layers[4].parameters())
+    assert_allclose(model(x).detach(), (values @ w.T + b)[:, 0], rtol=1e-12)
+
+
+def test_training_is_deterministic():
+    (first, curve), (again, same) = fitted(), fitted()
+    assert curve == same
+    for a, b in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert fitted(seed=7)[1] != curve  # another shuffling
+
+
+def test_training_learns():
+    _, curve = fitted(epochs=40)
+    y = regression(40, seed=9)[1]
+    assert abs(min(curve) / y.var().item()) < 0.5
+
+
+def test_the_best_weights_are_kept():
+    model, curve = fitted(epochs=60, patience=60, lr=0.1)
+    assert int(np.argmin(curve)) < len(curve) - 1  # the last epoch is not the best one
+    x, y = regression(40, seed=9)
+    with torch.no_grad():
+        assert_allclose(nn.functional.mse_loss(model(x), y).item(), min(curve), rtol=1e-12)
+    assert not model.training
+
+
+def test_early_stopping():
+    _, long = fitted(epochs=60, patience=60, lr=0.1)
+    _, short = fitted(epochs=60, patience=3, lr=0.1)
+    stop = next(e for e in range(60) if e - int(np.argmin(long[: e + 1])) >= 3)
+    assert short == long[: stop + 1]
+    assert len(short) < 60
+
+
+def test_adam_and_its_options(monkeypatch):
+    seen, adam = [], torch.optim.Adam
+
+    def spy(parameters, **options):
+        seen.append(options)
+        return adam(parameters, **options)
+
+    monkeypatch.setattr(torch.optim, "Adam", spy)
+    fitted(epochs=1, lr=0.02, weight_decay=0.1)
+    assert seen == [{"lr": 0.02, "weight_decay": 0.1}]
+
+
+def test_progress():
+    told = []
+    fitted(epochs=2, progress=lambda *a: told.append(a))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_diverging_training_is_refused():
+    with pytest.raises(ValueError, match="training diverged in epoch 1: lower lr"):
+        fitted(lr=1e200)

@@ -1,0 +1,149 @@
+"""Features, linear models and scores against PyWavelets, scikit-learn and brute force."""
+
+import numpy as np
+import pytest
+import pywt
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import KFold, cross_val_score
+
+from awdlib import filters, metrics, predictors
+
+properties = settings(deadline=None, derandomize=True, max_examples=20)
+
+
+def regression(n=53, features=4, seed=0):
+    stream = np.random.default_rng(seed)
+    x = stream.normal(size=(n, features))
+    return x, x @ stream.normal(size=features) + 0.7 * stream.normal(size=n) + 3
+
+
+# --- features and linear models ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 3, 6])
+@pytest.mark.parametrize("mode", ["zero", "symmetric"])
+def test_largest_coefficients_are_brute_force(mode, k):
+    x = np.random.default_rng(0).normal(size=(7, 1, 40))
+    features = predictors.largest_coefficients(
+        torch.from_numpy(x), filters.lowpass("db5"), mode=mode, k=k
+    )
+    assert features.shape == (7, 5 * k)
+    for row, signal in zip(features, x[:, 0], strict=True):
+        bands = pywt.wavedec(signal, "db5", mode=mode, level=4)
+        want = np.concatenate([sorted(band, reverse=True)[:k] for band in bands])
+        assert_allclose(row, want, atol=1e-10)
+
+
+def test_largest_coefficients_are_signed_and_need_no_graph():
+    h = filters.lowpass("haar").requires_grad_()
+    x = torch.tensor([[[0.0, 8.0, 0.0, 2.0]]], dtype=torch.float64)
+    features = predictors.largest_coefficients(x, h, level=1, k=1)
+    half = np.sqrt(0.5)
+    assert isinstance(features, np.ndarray)
+    assert_allclose(abs(features), [[8 * half, 2 * half]])
+    detail = pywt.dwt([0.0, 8.0, 0.0, 2.0], "haar")[1]
+    assert_allclose(features[0, 1], detail.max())  # −2/√2, not the −8/√2 of largest size
+    assert_allclose(abs(detail).max(), 8 * half)
+
+
+def test_too_many_coefficients_are_refused():
+    x = torch.randn(3, 1, 40, dtype=torch.float64)
+    with pytest.raises(ValueError, match="k = 11 coefficients a band, but one band has only 10"):
+        predictors.largest_coefficients(x, filters.lowpass("db5"), k=11)
+
+
+def test_fit_linear_is_least_squares():
+    x, y = regression()
+    model = predictors.fit_linear(x, y)
+    design = np.column_stack([x, np.ones(len(x))])
+    want = np.linalg.lstsq(design, y, rcond=None)[0]
+    assert_allclose([*model.weights, model.intercept], want, rtol=1e-10)
+    assert_allclose(model.predict(x), design @ want, rtol=1e-10)
+
+
+def test_fit_linear_takes_the_shortest_solution():
+    x, y = regression()
+    doubled = predictors.fit_linear(np.column_stack([x, x]), y)
+    single = predictors.fit_linear(x, y)
+    assert_allclose(doubled.weights, np.tile(single.weights, 2) / 2, rtol=1e-8)
+
+
+@properties
+@given(n=st.integers(20, 60), folds=st.integers(2, 7), seed=st.integers(0, 100))
+def test_cross_validated_r2_is_scikit_learns(n, folds, seed):
+    x, y = regression(n, seed=seed)
+    want = cross_val_score(LinearRegression(), x, y, cv=KFold(folds), scoring="r2").mean()
+    assert_allclose(predictors.cross_validated_r2(x, y, folds=folds), want, rtol=1e-9, atol=1e-9)
+
+
+def test_five_folds_are_the_rule():
+    x, y = regression()
+    want = cross_val_score(LinearRegression(), x, y, cv=KFold(5), scoring="r2").mean()
+    assert_allclose(predictors.cross_validated_r2(x, y), want, rtol=1e-10)
+    assert abs(predictors.cross_validated_r2(x, y, folds=4) - want) > 1e-6
+
+
+# --- scores --------------------------------------------------------------------------------------
+
+
+def test_r2_by_hand_and_by_scikit_learn():
+    # Σ(y − ŷ)² = 1 + 0 + 1, Σ(y − 2)² = 2
+    assert_allclose(metrics.r2_score([1, 2, 3], [2, 2, 2]), 0)
+    assert_allclose(metrics.r2_score([1, 2, 3], [2, 2, 4]), 0, atol=1e-15)
+    assert_allclose(metrics.r2_score([1, 2, 3], [1, 2, 3]), 1)
+    assert_allclose(metrics.r2_score([1, 2, 3], [3, 2, 1]), -3)
+    x, y = regression()
+    assert_allclose(metrics.r2_score(y, x[:, 0]), r2_score(y, x[:, 0]))
+
+
+def test_bootstrap_is_paired_and_deterministic():
+    x, y = regression()
+    predictions = [y - 0.1 * x[:, 0], x[:, 1], y - 0.1 * x[:, 0]]
+    samples = metrics.bootstrap_r2(y, predictions, count=50, seed=4)
+    assert samples.shape == (50, 3)
+    assert np.array_equal(samples, metrics.bootstrap_r2(y, predictions, count=50, seed=4))
+    assert np.array_equal(samples[:, 0], samples[:, 2])  # the same examples for all
+    assert abs(samples - metrics.bootstrap_r2(y, predictions, count=50, seed=5)).max() > 1e-3
+    picks = np.random.default_rng(4).integers(0, len(y), (50, len(y)))
+    want = [[r2_score(y[p], q[p]) for q in predictions] for p in picks]
+    assert_allclose(samples, want, rtol=1e-9)
+
+
+def test_bootstrap_spreads_around_the_score():
+    x, y = regression(n=400)
+    prediction = predictors.fit_linear(x, y).predict(x)
+    samples = metrics.bootstrap_r2(y, [prediction])[:, 0]
+    assert len(samples) == 2000
+    assert_allclose(samples.mean(), metrics.r2_score(y, prediction), atol=0.01)
+    assert abs(samples.std()) > 1e-3
+
+
+def test_interval_and_estimate():
+    samples = np.arange(1001) / 1000
+    assert_allclose(metrics.interval(samples), (0.025, 0.975))
+    assert_allclose(metrics.interval(samples[::-1], level=0.5), (0.25, 0.75))
+    stored = metrics.estimate(0.4, samples, np.int64(1001))
+    assert stored == {"estimate": 0.4, "low": pytest.approx(0.025), "high": pytest.approx(0.975),
+                      "n": 1001}  # fmt: skip
+    assert type(stored["n"]) is int
+
+
+def test_compression_factor_by_hand():
+    coeffs = [torch.tensor([[0.5, -0.5, 0.0], [1e-3, -2e-3, 1.0]]), torch.tensor([[3.0], [-3.0]])]
+    scores = [torch.tensor([[0.2, 0.0, 9.0], [5.0, -2e-3, 1e-3]]), torch.tensor([[-1.0], [1e-4]])]
+    # of eight pairs both exceed 1e-3 in three: (.5, .2), (−.002, −.002), (3, −1)
+    assert_allclose(metrics.compression_factor(coeffs, scores), 3 / 8)
+    assert_allclose(metrics.compression_factor(coeffs, scores, above=0.1), 2 / 8)
+    assert_allclose(metrics.compression_factor(coeffs, scores, above=10), 0)
+    assert_allclose(metrics.compression_factor(coeffs, coeffs, above=-1), 1)
+
+
+def test_compression_factor_needs_array_for_array():
+    ones = torch.ones(2, 3)
+    with pytest.raises(ValueError, match="zip"):
+        metrics.compression_factor([ones, ones], [ones])
