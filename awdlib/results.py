@@ -233,7 +233,7 @@ def _read(path: Path, chapter: str, origin: str) -> Results:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:
+    if seconds < 120:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

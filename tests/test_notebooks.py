@@ -17,7 +17,7 @@ MOST_DEF_LINES = 6
 FORBIDDEN = {
     r"\bpip3? install\b|%pip|%conda|!\s*\w": "installs or runs something outside",
     r"filterwarnings|simplefilter|catch_warnings": "hides warnings",
-    r"""["'](/|~/|[A-Za-z]:[\\/])""": "names an absolute path",
+    r"""["'](/\w+[/"']|~/|[A-Za-z]:[\\/])""": "names an absolute path",
     r"%matplotlib|%load_ext|%autoreload": "needs a magic command",
     r"np\.load\(|torch\.load\(|read_pickle": "reads files past awdlib",
 }

@@ -209,6 +209,7 @@ def test_json_is_sorted_and_text():
         ("db5", "", "db5"),
         (3.21, "duration", "3.2 s"),
         (42.0, "duration", "42 s"),
+        (90, "duration", "90 s"),
         (600, "duration", "10 min"),
         (7500, "duration", "2 h 05 min"),
     ],
