@@ -499,5 +499,5 @@ def test_an_unknown_setting_is_refused():
 def test_the_lattice_starts_at_the_start_or_refuses_it():
     """An orthonormal filter with Σh ≠ √2 is not in the lattice's set."""
     turned = filters.taps_from_angles(torch.tensor([0.3, 0.4, 0.9], dtype=torch.float64))
-    with pytest.raises(ValueError, match="√2|lattice"):
+    with pytest.raises(ValueError, match=r"√2|lattice"):
         distill(X, gamma=0, start=turned, parametrisation="lattice", **QUICK)
