@@ -116,6 +116,32 @@ def describe(tracks: Tracks) -> dict[str, object]:
     }
 
 
+def summary(tracks: Tracks) -> dict[str, np.ndarray]:
+    """Distributions by which simulated tracks are held against real ones; no track is kept.
+
+    Returns
+    -------
+    dict
+        ``lifetime`` (share of tracks per 10 s from 15 to 165 s), ``auxilin`` (share per 0.25
+        standard deviations from −1.5 to 4), ``autocorrelation`` of clathrin frame by frame at lags
+        0 to 20 s, and the mean standardised track of the third with the most auxilin, ``with``,
+        and of the third with the least, ``without``.
+    """
+    lifetime = np.histogram(tracks.lifetime_s, np.arange(15, 166, 10))[0] / len(tracks)
+    auxilin = np.histogram(tracks.y, np.arange(-1.5, 4.01, 0.25))[0] / len(tracks)
+    centred = tracks.clathrin_frames - np.nanmean(tracks.clathrin_frames, axis=1, keepdims=True)
+    scaled = centred / np.nanstd(tracks.clathrin_frames, axis=1, keepdims=True)
+    lags = [np.nanmean(scaled[:, : scaled.shape[1] - k] * scaled[:, k:]) for k in range(21)]
+    low, high = np.quantile(tracks.y, [1 / 3, 2 / 3])
+    return {
+        "lifetime": lifetime,
+        "auxilin": auxilin,
+        "autocorrelation": np.array(lags),
+        "with": tracks.x[tracks.y >= high].mean(0),
+        "without": tracks.x[tracks.y <= low].mean(0),
+    }
+
+
 def table1(rows: Mapping[str, Mapping[str, float | None]]):
     """Table 1: our rows with the published numbers beside them, a pandas.DataFrame.
 

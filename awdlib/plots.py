@@ -232,3 +232,32 @@ def tracks(
         row[0].set_ylabel(unit)
     axes[0, 0].legend(fontsize=8)
     return fig
+
+
+def track_summaries(summaries: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Distributions of real and simulated tracks on common axes.
+
+    Parameters
+    ----------
+    summaries : mapping of "real" and/or "simulated" to `awdlib.clathrin.summary`
+    """
+    fig, axes = figure(1, 4, height=2.5, width_ratios=[1, 1, 1, 1.3])
+    style = {"real": dict(color="black"), "simulated": dict(color=STANDARD, ls="--")}
+    for source, found in summaries.items():
+        axes[0].stairs(found["lifetime"], np.arange(15, 166, 10), label=source, **style[source])
+        axes[1].stairs(found["auxilin"], np.arange(-1.5, 4.01, 0.25), **style[source])
+        axes[2].plot(found["autocorrelation"], **style[source])
+        for name in ("with", "without"):
+            axes[3].plot(np.linspace(0, 1, len(found[name])), found[name], **style[source])
+            axes[3].annotate(name, (0.02, found[name][1]), fontsize=8, va="bottom")
+    for ax, title, label in zip(
+        axes,
+        ("lifetime", "auxilin", "autocorrelation", "mean track"),
+        ("seconds", "standardised", "lag, seconds", "position; with or without auxilin"),
+        strict=True,
+    ):
+        ax.set_title(title)
+        ax.set_xlabel(label, fontsize=8.5)
+        ax.tick_params(labelsize=8)
+    axes[0].legend(fontsize=8)
+    return fig
