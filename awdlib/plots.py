@@ -193,9 +193,11 @@ def histogram(
     top = ax.get_ylim()[1]
     for k, (name, (value, colour)) in enumerate(marks.items()):
         ax.axvline(value, color=colour, lw=2)
+        left = value < np.median(values)
         ax.annotate(
-            f" {name} {value:.3f}", (value, top * (0.97 - 0.1 * k)), color=colour,
-            fontsize=9, va="top", ha="left",
+            f"{name} {value:.3f}", (value, top * (0.97 - 0.12 * k)), color=colour, fontsize=9,
+            xytext=(-4 if left else 4, 0), textcoords="offset points", va="top",
+            ha="right" if left else "left", bbox=dict(fc="white", ec="none", pad=1),
         )  # fmt: skip
     ax.set(xlabel=label, ylabel="wavelets")
 
