@@ -154,6 +154,19 @@ def test_a_run_that_dies_while_writing_is_noticed(monkeypatch, stop_at):
     assert not list(results.folder("toy", "run").glob("*.partial"))
 
 
+def test_what_lists_the_files_is_written_last(monkeypatch):
+    real, names = os.replace, []
+
+    def replace(source, target):
+        names.append(target.name)
+        real(source, target)
+
+    monkeypatch.setattr(store.os, "replace", replace)
+    run().save({"x": 2}, {"t": pd.DataFrame({"x": [2.0]})}, {"z": np.zeros(1)})
+    assert sorted(names[:-1]) == ["laptop.npz", "t_laptop.csv"]
+    assert names[-1] == "laptop.json"
+
+
 def test_a_file_that_was_changed_is_refused():
     run().save({"x": 1}, {"t": pd.DataFrame({"x": [1.0]})})
     (results.folder("toy", "run") / "t_laptop.csv").write_text("x\n2.0\n")

@@ -122,7 +122,8 @@ def test_a_page_is_the_pair_of_its_source_and_the_same_each_time(toy_root, monke
     assert set(page.metadata) == {"kernelspec", "language_info"}
     assert b"papermill" not in first
     assert str(toy_root).encode() not in first
-    assert page.cells[2].outputs[0].text == "0 True\n"  # hash seed fixed, data folder absolute
+    # the hash seed is fixed, the data folder absolute, figures go into the page
+    assert page.cells[2].outputs[0].text == "0 True False\n"
     figure = page.cells[-1].metadata.mystnb
     assert figure.image.alt == "One dot for toy"
     assert figure.figure.name == "fig:toy"
