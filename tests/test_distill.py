@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import pywt
 import torch
+from datahelpers import real_tracks
 from numpy.testing import assert_allclose
 from torch import nn
 
@@ -194,12 +195,9 @@ def test_detached_trains_elsewhere_with_free_taps_only(parametrisation):
 )
 def test_detached_on_the_real_tracks(tracks, term, cosine, total):
     """At db5, λ = .005, γ = .043, the authors' LSTM: how far the gradients are apart."""
-    try:
-        loaded, state = cme.load_tracks(cme.TRAIN_CELLS), cme.authors_lstm()
-    except cme.DataError as error:
-        pytest.skip(str(error))
-    x = torch.from_numpy(loaded.x)[:tracks, None]
-    model = lstm_from_state({name: tensor.double() for name, tensor in state.items()})
+    x = torch.from_numpy(real_tracks().train.x)[:tracks, None]
+    state = {name: tensor.double() for name, tensor in cme.authors_lstm().items()}
+    model = lstm_from_state(state)
     h = DB5.clone().requires_grad_()
     others = loss_terms(h[None], x, Settings())
     rest = others["reconstruction"] + others["validity"] + 0.005 * others["sparsity"]
@@ -222,6 +220,7 @@ def test_adam_as_published():
     config = Settings(level=2)
     start, (lam, gamma) = perturbed("db3"), torch.tensor([[0.01], [0.5]], dtype=torch.float64)
     h, m, v, losses = start.numpy().copy(), np.zeros(6), np.zeros(6), []
+    path = [h]
     for step in range(1, 4):
         taps = torch.from_numpy(h).requires_grad_()
         loss = batch_loss(taps[None], X, lam, gamma, config, gradients=SLOPES)
@@ -229,9 +228,11 @@ def test_adam_as_published():
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
         h = h - 1e-3 * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
         losses.append(loss.item())
+        path.append(h)
     result = distill(
         X, gradients=SLOPES, start=start, lam=0.01, gamma=0.5, level=2, epochs=3, batch_size=12
     )
+    assert_allclose(result.trajectory, path, rtol=0, atol=1e-12)
     assert_allclose(result.h, h, rtol=0, atol=1e-12)
     assert_allclose(result.loss, losses, rtol=1e-10)
 
