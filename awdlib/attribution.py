@@ -22,6 +22,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 
+@torch.enable_grad()
 def input_gradients(
     model: Network,
     x: torch.Tensor,
@@ -121,6 +122,7 @@ def from_gradients(
     return dwt.unflatten_coeffs([s * c for s, c in products], scores)
 
 
+@torch.enable_grad()
 def trim(
     model: Network,
     x: torch.Tensor,

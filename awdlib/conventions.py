@@ -69,7 +69,7 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def check_filter(h: torch.Tensor) -> None:
-    """Raise ValueError unless `h` is a finite (taps,) or (filters, taps) tensor, taps even."""
+    """Raise ValueError unless `h` is a (taps,) or (filters, taps) tensor with an even taps."""
     if h.ndim not in (1, 2) or h.shape[-1] < 2 or h.shape[-1] % 2:
         raise ValueError(
             "the lowpass filter h must have shape (taps,) or (filters, taps) with an even number "
@@ -77,6 +77,12 @@ def check_filter(h: torch.Tensor) -> None:
         )
     if not h.is_floating_point():
         raise ValueError(f"the lowpass filter h must be floating point, not {h.dtype}")
+
+
+def check_finite(h: torch.Tensor) -> None:
+    """Raise ValueError if the filter `h` holds NaN or infinite taps."""
+    if not torch.isfinite(h).all():
+        raise ValueError("the lowpass filter h holds NaN or infinite taps")
 
 
 def check_signal(x: torch.Tensor, dims: int, name: str = "x") -> None:

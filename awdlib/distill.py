@@ -7,14 +7,14 @@ network at every step, for checking.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import pi
-from typing import Any
+from math import pi, sqrt
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from awdlib import attribution, dwt, filters
-from awdlib.conventions import check_filter, check_signal
+from awdlib.conventions import check_choice, check_filter, check_finite, check_signal
 from awdlib.filters import Validity
 from awdlib.objective import Settings, batch_loss
 
@@ -52,6 +52,7 @@ class Distilled:
         return [filters.validity(h) for h in self.h]
 
 
+@torch.enable_grad()
 def distill(
     x: torch.Tensor,
     model: attribution.Network | None = None,
@@ -111,6 +112,7 @@ def distill(
     torch.Size([10])
     """
     config = Settings(**settings)
+    check_choice("residual", residual, get_args(attribution.Residual))
     _check_data(x, gradients)
     h, lam_, gamma_, seeds, single = _broadcast(start, lam, gamma, seed, x)
     needs_network = bool((gamma_ > 0).any())
@@ -122,7 +124,8 @@ def distill(
         gradients = attribution.input_gradients(
             model, x, target=config.target, method=config.method
         )
-    if not needs_network or through_network:
+    gradients = None if gradients is None or not needs_network else gradients.to(x)
+    if through_network:
         gradients = None
 
     parameters, taps = _parametrise(h, config.parametrisation)
@@ -146,7 +149,7 @@ def distill(
                 paired=index.ndim == 2, gradients=slopes, attributions=scores,
             )  # fmt: skip
             adam.zero_grad(set_to_none=True)
-            loss.sum().backward()
+            loss.sum().backward(inputs=[parameters])
             adam.step()
             total += loss.detach()
             batches += 1
@@ -193,6 +196,8 @@ def _parametrise(
     if kind == "taps":
         return h.clone(), lambda parameters: parameters
     angles = torch.stack([filters.angles_from_taps(one) for one in h])
+    if not (h.sum(-1) - sqrt(2)).abs().max() < 1e-6:
+        raise ValueError("the lattice needs a start whose taps sum to √2, as a wavelet's do")
 
     def taps(free: torch.Tensor) -> torch.Tensor:
         # The angles of a filter with Σh = √2 sum to π/4 modulo 2π: the last is not free.
@@ -223,6 +228,7 @@ def _broadcast(
     """Starts (filters, taps), λ, γ and seeds (filters,), and whether a single filter was asked."""
     h = filters.lowpass(start) if isinstance(start, str) else start.detach()
     check_filter(h)
+    check_finite(h)
     numbers = []
     for name, value in (("lam", lam), ("gamma", gamma)):
         tensor = torch.as_tensor(value, dtype=torch.float64)
@@ -242,6 +248,8 @@ def _broadcast(
         ) from error
     if len(shape) > 1:
         raise ValueError(f"lam, gamma and seed must have one dimension, not {len(shape)}")
+    if shape == (0,):
+        raise ValueError("lam, gamma and seed must name at least one fit")
     count = shape[0] if shape else 1
     h = h.to(x).expand(count, h.shape[-1]).clone()
     lam_, gamma_ = (t.to(x).expand(count).clone() for t in numbers)

@@ -370,7 +370,7 @@ def _step_tensors(
     return _cached_step_tensors(tuple(lengths), h.shape[-1], mode, h.dtype, h.device)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)  # one is up to 10 MB, for the longest signals and filters
 def _cached_step_tensors(
     lengths: tuple[int, ...], taps: int, mode: str, dtype: torch.dtype, device: torch.device
 ) -> tuple[torch.Tensor, list[tuple[int, int]]]:
@@ -431,11 +431,14 @@ def _crop(approximation: torch.Tensor, detail: torch.Tensor) -> torch.Tensor:
 
 def _adjoint_by_autograd(x, h, level, paired, decompose, reconstruct):
     """Adjoint of the cropped synthesis in periodization mode, differentiable in x and h."""
-    shape = decompose(x, h, level=level, mode="periodization", paired=paired)
+    keep = torch.is_grad_enabled() and (x.requires_grad or h.requires_grad)
+    with torch.no_grad():
+        shape = decompose(x, h, level=level, mode="periodization", paired=paired)
     flat = [torch.zeros_like(c).requires_grad_() for c in flatten_coeffs(shape)]
-    signal = reconstruct(unflatten_coeffs(flat, shape), h, mode="periodization")
-    for axis in (-1, -2)[: x.ndim if decompose is wavedec2 else 1]:
-        signal = signal.narrow(axis, 0, x.shape[axis])
-    target = x if paired or h.ndim == 1 else x[None].expand(signal.shape)
-    grads = torch.autograd.grad(signal, flat, grad_outputs=target, create_graph=True)
+    with torch.enable_grad():
+        signal = reconstruct(unflatten_coeffs(flat, shape), h, mode="periodization")
+        for axis in (-1, -2) if decompose is wavedec2 else (-1,):
+            signal = signal.narrow(axis, 0, x.shape[axis])
+        target = x if paired or h.ndim == 1 else x[None].expand(signal.shape)
+        grads = torch.autograd.grad(signal, flat, grad_outputs=target, create_graph=keep)
     return unflatten_coeffs(list(grads), shape)

@@ -11,7 +11,7 @@ import pywt
 import torch
 
 from awdlib import losses
-from awdlib.conventions import check_filter
+from awdlib.conventions import check_filter, check_finite
 
 
 def lowpass(name: str, *, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -297,8 +297,7 @@ def validity(h: torch.Tensor) -> Validity:
     h = h.detach().double().cpu()
     if h.ndim != 1:
         raise ValueError(f"validity takes one filter of shape (taps,), not {tuple(h.shape)}")
-    if not torch.isfinite(h).all():
-        raise ValueError("h holds NaN or infinite taps: the fit that made it has diverged")
+    check_finite(h)
     power = np.abs(np.fft.fft(h.numpy(), 4096)) ** 2
     shifts = losses.even_autocorrelation(h)
     shifts[0] -= 1

@@ -1,0 +1,101 @@
+"""Finished pieces of long work on disk, so that a run killed at any moment goes on where it was.
+
+A piece is a function of its key alone: everything that decides its numbers is in the key (the
+configuration, the version of the algorithm, the hashes of the data, the composition of its batch),
+and nothing else is. It is one file, written under a temporary name and renamed, so it is there
+whole or not at all; one that cannot be read is computed again.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from awdlib.store import npz_bytes, plain, write
+
+ALGORITHM = 1  # raise it when a change of the code changes the numbers of a piece
+KEY = "ledger_key"
+
+
+class Ledger:
+    """A folder of finished pieces.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made when the first piece is finished. Pieces of other configurations may lie beside.
+    config : mapping
+        What all pieces of this work have in common: settings, starts, hashes of the data.
+
+    Attributes
+    ----------
+    found, computed : int
+        Pieces taken from the folder, and pieces computed, since this object was made.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any]):
+        self.folder = Path(folder)
+        self.config = plain({"algorithm": ALGORITHM, **config}, "config")
+        self.found = self.computed = 0
+
+    def piece(
+        self, key: Mapping[str, Any], compute: Callable[[], Mapping[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """The arrays of one piece: read if finished before, else computed and kept.
+
+        What is returned has always been through the file, so a run that was interrupted and one
+        that was not see the same numbers.
+
+        Parameters
+        ----------
+        key : mapping
+            What distinguishes this piece, plain numbers and texts.
+        compute : callable
+            Gives arrays by name.
+
+        Raises
+        ------
+        OSError
+            If the piece cannot be written: nothing half-written is left.
+        """
+        text = json.dumps(
+            {"config": self.config, "piece": plain(key, "piece")}, sort_keys=True, allow_nan=False
+        )
+        path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
+        stored = _read(path, text)
+        if stored is not None:
+            self.found += 1
+            return stored
+        write(path, npz_bytes({**compute(), KEY: np.array(text)}))
+        self.computed += 1
+        stored = _read(path, text)
+        assert stored is not None
+        return stored
+
+
+def array_hash(*arrays: np.ndarray) -> str:
+    """sha256 of arrays, their types and shapes: how data enter a ledger's configuration."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        contiguous = np.ascontiguousarray(array)
+        digest.update(f"{contiguous.dtype.str}{contiguous.shape}".encode())
+        digest.update(contiguous.tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path, text: str) -> dict[str, np.ndarray] | None:
+    """The arrays of a piece, or None if it is missing, broken or another's."""
+    try:
+        data = path.read_bytes()
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
+    if str(arrays.pop(KEY, "")) != text:
+        return None
+    return arrays

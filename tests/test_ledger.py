@@ -1,0 +1,164 @@
+"""Pieces on disk: whole or not at all, and a killed run ends with the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from awdlib import store
+from awdlib.ledger import Ledger, array_hash
+from awdlib.sweep import sweep
+
+
+def counted(value, calls):
+    def compute():
+        calls.append(value)
+        return {"a": np.array([value, value / 3])}
+
+    return compute
+
+
+def test_a_piece_is_computed_once(tmp_path):
+    calls = []
+    for _ in range(2):
+        book = Ledger(tmp_path, {"lr": 0.1})
+        found = book.piece({"gamma": 0.5}, counted(1.0, calls))
+        assert found["a"].tolist() == [1.0, 1.0 / 3]
+    assert calls == [1.0]
+    assert (book.found, book.computed) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({"lr": 0.2}, {"gamma": 0.5}),
+        ({"lr": 0.1}, {"gamma": 0.6}),
+        ({"lr": 0.1, "b": 1}, {"gamma": 0.5}),
+    ],
+)
+def test_another_configuration_or_key_is_another_piece(tmp_path, config, key):
+    calls = []
+    Ledger(tmp_path, {"lr": 0.1}).piece({"gamma": 0.5}, counted(1.0, calls))
+    assert Ledger(tmp_path, config).piece(key, counted(2.0, calls))["a"][0] == 2.0
+    assert Ledger(tmp_path, {"lr": 0.1}).piece({"gamma": 0.5}, counted(3.0, calls))["a"][0] == 1.0
+
+
+@pytest.mark.parametrize("damage", ["truncate", "empty", "garbage", "flip", "other"])
+def test_a_broken_piece_is_computed_again(tmp_path, damage):
+    calls = []
+    Ledger(tmp_path, {}).piece({"k": 1}, counted(1.0, calls))
+    (path,) = tmp_path.glob("*.npz")
+    data = path.read_bytes()
+    if damage == "other":  # a piece under the name of another
+        Ledger(tmp_path, {}).piece({"k": 2}, counted(9.0, calls))
+        (other,) = set(tmp_path.glob("*.npz")) - {path}
+        data = other.read_bytes()
+    middle = len(data) // 3
+    path.write_bytes({
+        "truncate": data[:middle], "empty": b"", "garbage": b"x" * 100, "other": data,
+        "flip": data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :],
+    }[damage])  # fmt: skip
+    assert Ledger(tmp_path, {}).piece({"k": 1}, counted(4.0, calls))["a"][0] == 4.0
+    assert Ledger(tmp_path, {}).piece({"k": 1}, counted(5.0, calls))["a"][0] == 4.0
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    book = Ledger(tmp_path, {})
+    with monkeypatch.context() as patch:
+        patch.setattr(store.os, "replace", full)
+        with pytest.raises(OSError, match="No space left"):
+            book.piece({"k": 1}, counted(1.0, []))
+    assert list(tmp_path.iterdir()) == []
+    assert book.piece({"k": 1}, counted(2.0, []))["a"][0] == 2.0
+
+
+def test_no_pickle_is_written_or_read(tmp_path):
+    with pytest.raises(ValueError, match="not numbers"):
+        Ledger(tmp_path, {}).piece({"k": 1}, lambda: {"a": np.array([object()])})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hash_of_arrays_sees_values_types_and_shapes():
+    a = np.arange(6.0)
+    others = [a.reshape(2, 3), a.astype(np.float32), a + 1e-12, np.arange(5.0)]
+    assert len({array_hash(b) for b in [a, *others]}) == 5
+    assert array_hash(a) == array_hash(a.copy())
+
+
+def small_sweep(folder, **options):
+    generator = torch.Generator().manual_seed(0)
+    x, slopes = (torch.randn(40, 1, 16, dtype=torch.float64, generator=generator) for _ in "ab")
+    return sweep(
+        x, gradients=slopes, start="db3", lams=[0.001, 0.01], gammas=[0.0, 0.1, 0.5, 1.0],
+        seeds=[1, 2, 3], level=2, epochs=4, batch_size=7, ledger=folder, seeds_per_batch=2,
+        **options,
+    )  # fmt: skip
+
+
+def test_a_sweep_from_its_ledger_has_the_same_bits(tmp_path):
+    fresh = small_sweep(None)
+    first, again = small_sweep(tmp_path), small_sweep(tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) == 8  # 2 batches of chains, 4 values of γ
+    assert torch.equal(first.h, fresh.h)
+    assert torch.equal(again.h, fresh.h)
+    assert torch.equal(again.loss, fresh.loss)
+
+
+def test_an_executor_changes_nothing(tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        told = []
+        spread = small_sweep(tmp_path, executor=executor, progress=lambda *a: told.append(a))
+    assert torch.equal(spread.h, small_sweep(None).h)
+    assert told[-1] == (24, 24)
+
+
+KILLED = textwrap.dedent(
+    """
+    import sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[2])
+    import awdlib.store as store
+    from test_ledger import small_sweep
+    whole = store.Path.write_bytes
+    def slowly(path, data):  # so that kills fall into writes as well
+        with open(path, "wb") as file:
+            for k in range(0, len(data), 400):
+                file.write(data[k : k + 400])
+                file.flush()
+                store.os.fsync(file.fileno())
+    store.Path.write_bytes = slowly
+    print("ready", flush=True)
+    small_sweep(Path(sys.argv[1]))
+    print("done", flush=True)
+    """
+)
+
+
+def test_killed_at_ten_moments_it_resumes_and_ends_with_the_same_bits(tmp_path):
+    expected = small_sweep(None)
+    rng = np.random.default_rng(20260)  # of the moments
+    here, partials, kills = os.path.dirname(__file__), 0, 0
+    for moment in rng.uniform(0.0, 0.6, 10):
+        worker = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path), here], stdout=subprocess.PIPE, text=True
+        )
+        assert worker.stdout.readline() == "ready\n"
+        time.sleep(moment)
+        worker.send_signal(signal.SIGKILL)
+        worker.stdout.close()
+        kills += worker.wait() == -signal.SIGKILL
+        partials += len(list(tmp_path.glob(".*.partial")))
+    assert kills >= 5  # the others came after the end
+    resumed = small_sweep(tmp_path)
+    assert torch.equal(resumed.h, expected.h)
+    assert torch.equal(resumed.loss, expected.loss)
