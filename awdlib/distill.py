@@ -6,6 +6,7 @@ network at every step, for checking.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import pi, sqrt
 from typing import Any, get_args
@@ -17,6 +18,7 @@ from awdlib import attribution, dwt, filters
 from awdlib.conventions import check_choice, check_filter, check_finite, check_signal
 from awdlib.filters import Validity
 from awdlib.objective import Settings, batch_loss
+from awdlib.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -132,31 +134,33 @@ def distill(
     parameters.requires_grad_()
     adam = torch.optim.Adam([parameters], lr=config.lr, fused=True)
     trajectory, history = [taps(parameters).detach().clone()], []
-    for epoch in range(config.epochs):
-        total, batches = torch.zeros_like(lam_), 0
-        for index in _batches(len(x), config.batch_size, seeds, epoch):
-            filters_now = taps(parameters)
-            part = x[index.to(x.device)]
-            slopes = None if gradients is None else gradients[index.to(x.device)]
-            scores = None
-            if through_network and needs_network:
-                assert model is not None
-                scores = _through_network(
-                    model, part, filters_now, config, residual, index.ndim == 2
-                )
-            loss = batch_loss(
-                filters_now, part, lam_, gamma_, config,
-                paired=index.ndim == 2, gradients=slopes, attributions=scores,
-            )  # fmt: skip
-            adam.zero_grad(set_to_none=True)
-            loss.sum().backward(inputs=[parameters])
-            adam.step()
-            total += loss.detach()
-            batches += 1
-        trajectory.append(taps(parameters).detach().clone())
-        history.append(total / batches)
-        if progress:
-            progress(epoch + 1, config.epochs)
+    short = x.ndim == 3 and x.shape[-1] <= dwt.DENSE_UP_TO and x.device.type == "cpu"
+    with one_thread() if short else nullcontext():
+        for epoch in range(config.epochs):
+            total, batches = torch.zeros_like(lam_), 0
+            for index in _batches(len(x), config.batch_size, seeds, epoch):
+                filters_now = taps(parameters)
+                part = x[index.to(x.device)]
+                slopes = None if gradients is None else gradients[index.to(x.device)]
+                scores = None
+                if through_network and needs_network:
+                    assert model is not None
+                    scores = _through_network(
+                        model, part, filters_now, config, residual, index.ndim == 2
+                    )
+                loss = batch_loss(
+                    filters_now, part, lam_, gamma_, config,
+                    paired=index.ndim == 2, gradients=slopes, attributions=scores,
+                )  # fmt: skip
+                adam.zero_grad(set_to_none=True)
+                loss.sum().backward(inputs=[parameters])
+                adam.step()
+                total += loss.detach()
+                batches += 1
+            trajectory.append(taps(parameters).detach().clone())
+            history.append(total / batches)
+            if progress:
+                progress(epoch + 1, config.epochs)
     path = torch.stack(trajectory)
     _check_finite(path[-1], lam_, gamma_)
     curve = torch.stack(history) if history else torch.zeros(0, len(lam_), dtype=x.dtype)

@@ -33,7 +33,7 @@ from awdlib.datasets.synthetic import make_synthetic
 
 examples = {"smoke": 4000, "laptop": 20000, "paper": 50000}[profile]
 run = results.start(
-    "background", profile, source="simulated", parameters={"profile": profile, "examples": examples}, seeds=[0]
+    "background", profile, source=None, parameters={"profile": profile, "examples": examples}, seeds=[0]
 )
 names = ["cA₄", "cD₄", "cD₃", "cD₂", "cD₁"]
 db5 = filters.lowpass("db5")
