@@ -140,8 +140,8 @@ def distill(
             total, batches = torch.zeros_like(lam_), 0
             for index in _batches(len(x), config.batch_size, seeds, epoch):
                 filters_now = taps(parameters)
-                part = x[index.to(x.device)]
-                slopes = None if gradients is None else gradients[index.to(x.device)]
+                part = _pick(x, index)
+                slopes = None if gradients is None else _pick(gradients, index)
                 scores = None
                 if through_network and needs_network:
                     assert model is not None
@@ -169,6 +169,12 @@ def distill(
         h=path[-1][pick].clone(), lam=lam_[pick], gamma=gamma_[pick], seed=seeds[pick],
         loss=curve[:, pick], trajectory=path[:, pick], settings=config,
     )  # fmt: skip
+
+
+def _pick(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """x[index], several times faster."""
+    picked = x.index_select(0, index.flatten().to(x.device))
+    return picked.unflatten(0, index.shape)
 
 
 def _through_network(

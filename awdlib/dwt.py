@@ -11,13 +11,14 @@ step, whatever the mode, except for ``periodization``, which has its own.
 Inside, signals are (filters or 1, batch, time) and filters (filters, taps).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
-from torch.nn.functional import conv1d, conv2d, conv_transpose1d, conv_transpose2d, pad
+from torch.nn.functional import conv1d, conv_transpose1d, pad
 
+from awdlib.blocks import filter_pairs, reverse
 from awdlib.conventions import (
     MODES,
     Coeffs1d,
@@ -153,6 +154,34 @@ def analysis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero")
     return torch.cat([lowest, *bands], -2)
 
 
+def analysis_matrix_and_gradient(
+    h: torch.Tensor, n: int, *, level: int
+) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
+    """`analysis_matrix` of mode ``zero``, and what maps a gradient in it to one in `h`.
+
+    Without autograd, whose bookkeeping takes longer than the few small products.
+    """
+    tensor, shapes = _step_tensors(_chain(n, h.shape[-1], level, "zero"), h, "zero")
+    flat = (h @ tensor).split([a * b for a, b in shapes], -1)
+    steps = [one.unflatten(-1, shape) for one, shape in zip(flat, shapes, strict=True)]
+    products, bands = steps[:1], steps[:0]  # products of the steps up to each level
+    for step in steps[1:]:
+        lowest, detail = products[-1].chunk(2, -2)
+        bands.insert(0, detail)
+        products.append(step @ lowest)
+
+    def pull_back(upstream: torch.Tensor) -> torch.Tensor:
+        lengths = [products[-1].shape[-2], *(band.shape[-2] for band in bands)]
+        lowest, *details = upstream.split(lengths, -2)
+        gradients: list[torch.Tensor] = []
+        for j in range(level - 1, 0, -1):
+            gradients.insert(0, lowest @ products[j - 1].chunk(2, -2)[0].mT)
+            lowest = torch.cat([steps[j].mT @ lowest, details[level - 1 - j]], -2)
+        return torch.cat([g.flatten(-2) for g in [lowest, *gradients]], -1) @ tensor.mT
+
+    return torch.cat([products[-1], *bands], -2), pull_back
+
+
 def synthesis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero") -> torch.Tensor:
     """The matrix S of the synthesis, cropped to `n` samples: waverec(w)[..., :n] is wSᵀ.
 
@@ -200,11 +229,11 @@ def wavedec2(
     filters = h.reshape(-1, h.shape[-1])
     coeffs: Coeffs2d = []
     for _ in range(level):
-        bands = _analysis_step2(flat, filters, mode)  # (filters, batch, 4, rows, columns)
-        shaped = [b.reshape(*lead, *b.shape[-2:]) for b in bands.unbind(2)]
-        coeffs.insert(0, Details2d(horizontal=shaped[1], vertical=shaped[2], diagonal=shaped[3]))
-        flat = bands[:, :, 0]
-    return [shaped[0], *coeffs]
+        halves = [half.unbind(2) for half in _analysis_step2(flat, filters, mode).unbind(2)]
+        (flat, vertical), (horizontal, diagonal) = halves
+        details = (b.reshape(*lead, *b.shape[-2:]) for b in (horizontal, vertical, diagonal))
+        coeffs.insert(0, Details2d(*details))
+    return [flat.reshape(*lead, *flat.shape[-2:]), *coeffs]
 
 
 def waverec2(coeffs: Coeffs2d, h: torch.Tensor, *, mode: Mode = "zero") -> torch.Tensor:
@@ -216,8 +245,10 @@ def waverec2(coeffs: Coeffs2d, h: torch.Tensor, *, mode: Mode = "zero") -> torch
     for details in coeffs[1:]:
         bands = [_flatten(d, h, 2, paired=True)[0] for d in details]
         approximation = _crop(_crop(approximation, bands[0]).mT, bands[0].mT).mT
-        stacked = torch.stack([approximation, *bands], 2)
-        approximation = _synthesis_step2(stacked, filters, mode)
+        horizontal, vertical, diagonal = bands
+        low = torch.stack([approximation, vertical], 2)
+        high = torch.stack([horizontal, diagonal], 2)
+        approximation = _synthesis_step2(torch.stack([low, high], 2), filters, mode)
     return approximation.reshape(*first.shape[:-2], *approximation.shape[-2:])
 
 
@@ -325,33 +356,35 @@ def _trim(full: torch.Tensor, n: int, taps: int, mode: str) -> torch.Tensor:
 
 
 def _analysis_step2(x: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
-    """(filters or 1, batch, height, width) -> (filters, batch, 4: LL cH cV cD, rows, columns)."""
-    taps, filters = h.shape[-1], len(h)
-    weight = _filter_pair(h)
-    across = weight.reshape(2 * filters, 1, 1, taps)
-    out = conv2d(_extend(x, taps, mode).transpose(0, 1), across, stride=(1, 2), groups=len(x))
-    down = weight.repeat_interleave(2, 0).reshape(4 * filters, 1, taps, 1)
-    out = _extend(out.mT, taps, mode).mT
-    out = conv2d(out, down, stride=(2, 1), groups=2 * filters)
-    # Channels are (filter, width's band, height's band); cH is highpass along the height.
-    out = out.unflatten(1, (filters, 2, 2)).transpose(2, 3).flatten(2, 3).transpose(0, 1)
-    low_low, vertical, horizontal, diagonal = out.unbind(2)
-    return torch.stack([low_low, horizontal, vertical, diagonal], 2)
+    """(filters or 1, batch, height, width) -> (filters, batch, 2, 2, rows, columns).
+
+    The two axes of two are the height's and the width's band, low before high.
+    """
+    pair, batch = _filter_pair(h), x.shape[1]
+    x = _extend(_extend(x, h.shape[-1], mode).mT, h.shape[-1], mode).mT
+    once = filter_pairs(x.flatten(1, 2), pair)  # (filters, columns, batch * height)
+    once = once.unflatten(-1, (batch, -1)).flatten(1, 2)
+    twice = filter_pairs(once, pair)  # (filters, rows, columns * batch)
+    return twice.unflatten(1, (-1, 2)).unflatten(-1, (-1, 2, batch)).permute(0, 5, 2, 4, 1, 3)
 
 
 def _synthesis_step2(coeffs: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
-    """(filters, batch, 4, rows, columns) -> (filters, batch, height, width)."""
-    taps, filters = h.shape[-1], len(h)
-    weight = _filter_pair(h)
-    low_low, horizontal, vertical, diagonal = coeffs.unbind(2)
-    # Channels (filter, width's band, height's band), as in the analysis.
-    out = torch.stack([low_low, horizontal, vertical, diagonal], 2).transpose(0, 1).flatten(1, 2)
-    down = weight.repeat_interleave(2, 0).reshape(4 * filters, 1, taps, 1)
-    out = conv_transpose2d(out, down, stride=(2, 1), groups=2 * filters)
-    out = _trim(out.mT, coeffs.shape[-2], taps, mode).mT
-    across = weight.reshape(2 * filters, 1, 1, taps)
-    out = conv_transpose2d(out, across, stride=(1, 2), groups=filters)
-    return _trim(out, coeffs.shape[-1], taps, mode).transpose(0, 1)
+    """(filters, batch, 2, 2, rows, columns) -> (filters, batch, height, width)."""
+    columns, weights = 2 * coeffs.shape[-1], reverse(_filter_pair(h))
+    mixed = coeffs.permute(0, 1, 5, 3, 4, 2).flatten(-2).flatten(1, 3)
+    once = _back(mixed, weights, mode)  # (filters, height, batch * columns)
+    once = once.unflatten(-1, (-1, columns)).flatten(1, 2)
+    twice = _back(once, weights, mode)  # (filters, width, height * batch)
+    return twice.unflatten(-1, (-1, coeffs.shape[1])).permute(0, 3, 2, 1)
+
+
+def _back(mixed: torch.Tensor, weights: torch.Tensor, mode: str) -> torch.Tensor:
+    """(filters, signals, 2 coefficients), interleaved -> (filters, time, signals)."""
+    if mode != "periodization":
+        return filter_pairs(mixed, weights)
+    taps = weights.shape[-1]
+    full = filter_pairs(pad(mixed, (taps - 2, taps - 2)), weights)
+    return _trim(full.mT, mixed.shape[-1] // 2, taps, mode).mT
 
 
 def _chain(n: int, taps: int, level: int, mode: str) -> list[int]:

@@ -87,7 +87,7 @@ def validity_penalties(h: torch.Tensor, *, scaling: Scaling = "reference") -> to
 
 def l1(arrays: list[torch.Tensor]) -> torch.Tensor:
     """Σ|a| over all of a filter's numbers: arrays (filters, ...) to (filters,)."""
-    return torch.stack([a.abs().flatten(1).sum(-1) for a in arrays]).sum(0)
+    return torch.stack([a.abs().sum(tuple(range(1, a.ndim))) for a in arrays]).sum(0)
 
 
 def reconstruction(squared_error: torch.Tensor, examples: int) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import torch
 
-from awdlib import attribution, dwt, losses
+from awdlib import attribution, dwt, fused, losses
 from awdlib.conventions import MODES, Mode, Scaling, check_choice
 
 Parametrisation = Literal["taps", "lattice"]
@@ -89,11 +89,32 @@ def batch_loss(
     -------
     torch.Tensor, shape (filters,)
     """
+    constants = [t for t in (x, lam, gamma, gradients) if t is not None]
+    if attributions is None and _is_fused(constants, settings, paired):
+        examples, bands = x.shape[1] if paired else x.shape[0], settings.level + 1
+        scaling = settings.scaling
+        weights = torch.stack([
+            losses.reconstruction(torch.ones_like(lam), examples),
+            losses.sparsity(lam, examples, bands, scaling=scaling),
+            losses.interpretation(gamma, examples, bands, scaling=scaling),
+        ])  # fmt: skip
+        validity = losses.validity_penalties(h, scaling=scaling).sum(-1)
+        return validity + fused.data_loss(
+            h, x, gradients, weights, level=settings.level, paired=paired
+        )
     terms = loss_terms(
         h, x, settings, paired=paired, gradients=gradients, attributions=attributions
     )
     loss = terms["reconstruction"] + terms["validity"] + lam * terms["sparsity"]
     return loss + gamma * terms["interpretation"] if "interpretation" in terms else loss
+
+
+def _is_fused(constants: list[torch.Tensor], settings: Settings, paired: bool) -> bool:
+    """Whether `awdlib.fused` has the value and gradient of this case; x comes first."""
+    x, has_gradients = constants[0], len(constants) == 4
+    sized = x.ndim - paired == 4 or x.shape[-1] <= dwt.DENSE_UP_TO
+    known = settings.mode == "zero" and (settings.method == "saliency" or not has_gradients)
+    return sized and known and not any(t.requires_grad for t in constants)
 
 
 def loss_terms(

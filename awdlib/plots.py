@@ -251,7 +251,10 @@ def track_summaries(summaries: Mapping[str, Mapping[str, np.ndarray]]) -> Figure
         axes[2].plot(found["autocorrelation"], **style[source])
         for name in ("with", "without"):
             axes[3].plot(np.linspace(0, 1, len(found[name])), found[name], **style[source])
-            axes[3].annotate(name, (0.02, found[name][1]), fontsize=8, va="bottom")
+    for name in ("with", "without"):
+        axes[3].annotate(name, (0.45, found[name].max()), xytext=(0, 4), fontsize=8,
+                         textcoords="offset points")  # fmt: skip
+    axes[3].margins(y=0.15)
     for ax, title, label in zip(
         axes,
         ("lifetime", "auxilin", "autocorrelation", "mean track"),
