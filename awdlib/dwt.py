@@ -1,8 +1,9 @@
 """The discrete wavelet transform in one and two dimensions, differentiable in x and in h.
 
-Equal to PyWavelets for every orthogonal filter, mode, level and length. Two ways to compute it,
-equal to 1e-12: strided convolutions and, for short signals, one dense matrix per filter
-(`analysis_matrix`), by far the faster there. `wavedec` picks the way by the length.
+Equal to PyWavelets for every orthogonal filter, mode, level and length. Each size is computed the
+way that is fastest for it, all equal to 1e-12: short signals by one dense matrix per filter
+(`awdlib.matrices`), long ones by strided convolutions, images by products of small blocks
+(`awdlib.blocks`).
 
 One step of the analysis reads a[p] = Σ_m h[m] x̃[2p + first + m] (Eq. 5; x̃ is x extended as the
 mode says) and d[p] likewise with g. Synthesis (Eq. 6) is the transpose of the ``zero`` mode's
@@ -11,10 +12,8 @@ step, whatever the mode, except for ``periodization``, which has its own.
 Inside, signals are (filters or 1, batch, time) and filters (filters, taps).
 """
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch.nn.functional import conv1d, conv_transpose1d, pad
 
@@ -29,24 +28,14 @@ from awdlib.conventions import (
     check_filter,
     check_signal,
 )
-from awdlib.filters import highpass
+from awdlib.matrices import (
+    analysis_matrix,
+    band_lengths,
+    extend,
+    filter_pair,
+)
 
 DENSE_UP_TO = 128  # signals of at most so many samples go through one matrix per filter
-
-
-def band_lengths(n: int, taps: int, *, level: int, mode: Mode = "zero") -> list[int]:
-    """Lengths of the bands [cA_J, cD_J, ..., cD_1] of a signal of `n` samples.
-
-    Examples
-    --------
-    >>> band_lengths(40, 10, level=4)
-    [10, 10, 12, 16, 24]
-    """
-    lengths: list[int] = []
-    for _ in range(level):
-        n = (n + 1) // 2 if mode == "periodization" else (n + taps - 1) // 2
-        lengths.insert(0, n)
-    return [n, *lengths]
 
 
 # --- one dimension -----------------------------------------------------------------------------
@@ -130,79 +119,6 @@ def adjoint_synthesis(
     return _adjoint_by_autograd(x, h, level, paired, wavedec, waverec)
 
 
-def analysis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero") -> torch.Tensor:
-    """The matrix P of the analysis: wavedec(x) is xPᵀ, bands one after the other.
-
-    Parameters
-    ----------
-    h : torch.Tensor, shape (taps,) or (filters, taps)
-    n : int
-        Samples of the signal.
-
-    Returns
-    -------
-    torch.Tensor, shape (coefficients, n), or (filters, coefficients, n)
-    """
-    tensor, shapes = _step_tensors(_chain(n, h.shape[-1], level, mode), h, mode)
-    lowest: torch.Tensor | None = None
-    bands: list[torch.Tensor] = []
-    for flat, shape in zip((h @ tensor).split([a * b for a, b in shapes], -1), shapes, strict=True):
-        step = flat.unflatten(-1, shape)
-        lowest, detail = (step if lowest is None else step @ lowest).chunk(2, -2)
-        bands.insert(0, detail)
-    assert lowest is not None
-    return torch.cat([lowest, *bands], -2)
-
-
-def analysis_matrix_and_gradient(
-    h: torch.Tensor, n: int, *, level: int
-) -> tuple[torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
-    """`analysis_matrix` of mode ``zero``, and what maps a gradient in it to one in `h`.
-
-    Without autograd, whose bookkeeping takes longer than the few small products.
-    """
-    tensor, shapes = _step_tensors(_chain(n, h.shape[-1], level, "zero"), h, "zero")
-    flat = (h @ tensor).split([a * b for a, b in shapes], -1)
-    steps = [one.unflatten(-1, shape) for one, shape in zip(flat, shapes, strict=True)]
-    products, bands = steps[:1], steps[:0]  # products of the steps up to each level
-    for step in steps[1:]:
-        lowest, detail = products[-1].chunk(2, -2)
-        bands.insert(0, detail)
-        products.append(step @ lowest)
-
-    def pull_back(upstream: torch.Tensor) -> torch.Tensor:
-        lengths = [products[-1].shape[-2], *(band.shape[-2] for band in bands)]
-        lowest, *details = upstream.split(lengths, -2)
-        gradients: list[torch.Tensor] = []
-        for j in range(level - 1, 0, -1):
-            gradients.insert(0, lowest @ products[j - 1].chunk(2, -2)[0].mT)
-            lowest = torch.cat([steps[j].mT @ lowest, details[level - 1 - j]], -2)
-        return torch.cat([g.flatten(-2) for g in [lowest, *gradients]], -1) @ tensor.mT
-
-    return torch.cat([products[-1], *bands], -2), pull_back
-
-
-def synthesis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero") -> torch.Tensor:
-    """The matrix S of the synthesis, cropped to `n` samples: waverec(w)[..., :n] is wSᵀ.
-
-    Parameters and shapes as of `analysis_matrix`; the result is (..., n, coefficients).
-    """
-    if mode != "periodization":
-        return analysis_matrix(h, n, level=level, mode="zero").mT
-    lengths = _chain(n, h.shape[-1], level + 1, mode)
-    # Each step's synthesis is the transpose of the even length's analysis, cropped.
-    tensor, shapes = _step_tensors([2 * shorter for shorter in lengths[1:]], h, mode)
-    steps = (h @ tensor).split([a * b for a, b in shapes], -1)
-    lowest: torch.Tensor | None = None
-    bands: list[torch.Tensor] = []
-    for flat, shape, longer in zip(steps, shapes, lengths[:-1], strict=True):
-        step = flat.unflatten(-1, shape).mT[..., :longer, :]
-        lowest, detail = (step if lowest is None else lowest @ step).chunk(2, -1)
-        bands.insert(0, detail)
-    assert lowest is not None
-    return torch.cat([lowest, *bands], -1)
-
-
 # --- two dimensions ----------------------------------------------------------------------------
 
 
@@ -283,48 +199,10 @@ def unflatten_coeffs(
 # --- steps -------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=512)
-def _extension(n: int, taps: int, mode: str) -> np.ndarray:
-    """Positions in x of the extended signal x̃ that one analysis step reads; -1 is a zero."""
-    if mode == "periodization":
-        even = n + n % 2
-        first, outputs = 1 - taps // 2, even // 2
-    else:
-        first, outputs = 2 - taps, (n + taps - 1) // 2
-    position = np.arange(first, first + 2 * (outputs - 1) + taps)
-    if mode == "zero":
-        return np.where((position < 0) | (position >= n), -1, position)
-    if mode == "periodization":
-        return np.minimum(position % even, n - 1)
-    if mode == "periodic":
-        return position % n
-    if mode == "symmetric":
-        position = position % (2 * n)
-        return np.where(position < n, position, 2 * n - 1 - position)
-    if n < 2:
-        raise ValueError("mode 'reflect' needs at least 2 samples at every level: lower the level")
-    position = position % (2 * n - 2)
-    return np.where(position < n, position, 2 * n - 2 - position)
-
-
-def _extend(x: torch.Tensor, taps: int, mode: str) -> torch.Tensor:
-    """x̃ along the last axis."""
-    n = x.shape[-1]
-    index = _extension(n, taps, mode)
-    if mode == "zero":
-        return pad(x, (taps - 2, len(index) - n - (taps - 2)))
-    return x[..., torch.as_tensor(index, device=x.device)]
-
-
-def _filter_pair(h: torch.Tensor) -> torch.Tensor:
-    """(filters, 2, taps): lowpass and highpass."""
-    return torch.stack([h, highpass(h)], -2)
-
-
 def _analysis_step(x: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
     """(filters or 1, batch, n) -> (filters, batch, 2, n_out)."""
-    weight = _filter_pair(h).flatten(0, 1)[:, None]
-    out = conv1d(_extend(x, h.shape[-1], mode).transpose(0, 1), weight, stride=2, groups=len(x))
+    weight = filter_pair(h).flatten(0, 1)[:, None]
+    out = conv1d(extend(x, h.shape[-1], mode).transpose(0, 1), weight, stride=2, groups=len(x))
     return out.unflatten(1, (len(h), 2)).transpose(0, 1)
 
 
@@ -339,7 +217,7 @@ def _analysis_conv(x: torch.Tensor, h: torch.Tensor, level: int, mode: str) -> l
 def _synthesis_step(coeffs: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
     """(filters, batch, 2, n) -> (filters, batch, time)."""
     taps, n = h.shape[-1], coeffs.shape[-1]
-    weight = _filter_pair(h).flatten(0, 1)[:, None]
+    weight = filter_pair(h).flatten(0, 1)[:, None]
     full = conv_transpose1d(coeffs.transpose(0, 1).flatten(1, 2), weight, stride=2, groups=len(h))
     return _trim(full.transpose(0, 1), n, taps, mode)
 
@@ -360,8 +238,8 @@ def _analysis_step2(x: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor
 
     The two axes of two are the height's and the width's band, low before high.
     """
-    pair, batch = _filter_pair(h), x.shape[1]
-    x = _extend(_extend(x, h.shape[-1], mode).mT, h.shape[-1], mode).mT
+    pair, batch = filter_pair(h), x.shape[1]
+    x = extend(extend(x, h.shape[-1], mode).mT, h.shape[-1], mode).mT
     once = filter_pairs(x.flatten(1, 2), pair)  # (filters, columns, batch * height)
     once = once.unflatten(-1, (batch, -1)).flatten(1, 2)
     twice = filter_pairs(once, pair)  # (filters, rows, columns * batch)
@@ -370,7 +248,7 @@ def _analysis_step2(x: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor
 
 def _synthesis_step2(coeffs: torch.Tensor, h: torch.Tensor, mode: str) -> torch.Tensor:
     """(filters, batch, 2, 2, rows, columns) -> (filters, batch, height, width)."""
-    columns, weights = 2 * coeffs.shape[-1], reverse(_filter_pair(h))
+    columns, weights = 2 * coeffs.shape[-1], reverse(filter_pair(h))
     mixed = coeffs.permute(0, 1, 5, 3, 4, 2).flatten(-2).flatten(1, 3)
     once = _back(mixed, weights, mode)  # (filters, height, batch * columns)
     once = once.unflatten(-1, (-1, columns)).flatten(1, 2)
@@ -385,43 +263,6 @@ def _back(mixed: torch.Tensor, weights: torch.Tensor, mode: str) -> torch.Tensor
     taps = weights.shape[-1]
     full = filter_pairs(pad(mixed, (taps - 2, taps - 2)), weights)
     return _trim(full.mT, mixed.shape[-1] // 2, taps, mode).mT
-
-
-def _chain(n: int, taps: int, level: int, mode: str) -> list[int]:
-    """Lengths of the signals that the steps of a transform start from: n first."""
-    return [n, *band_lengths(n, taps, level=level, mode=mode)[:1:-1]]  # type: ignore[arg-type]
-
-
-def _step_tensors(
-    lengths: list[int], h: torch.Tensor, mode: str
-) -> tuple[torch.Tensor, list[tuple[int, int]]]:
-    """What maps taps to the matrices of several steps at once, and the matrices' shapes.
-
-    ``h @ tensor`` holds every step's matrix (2 n_out, n_in), lowpass rows first, one after the
-    other: a matrix is linear in the taps, and g is h with other positions and signs.
-    """
-    return _cached_step_tensors(tuple(lengths), h.shape[-1], mode, h.dtype, h.device)
-
-
-@lru_cache(maxsize=32)  # one is up to 10 MB, for the longest signals and filters
-def _cached_step_tensors(
-    lengths: tuple[int, ...], taps: int, mode: str, dtype: torch.dtype, device: torch.device
-) -> tuple[torch.Tensor, list[tuple[int, int]]]:
-    columns, shapes = [], []
-    for n in lengths:
-        index = _extension(n, taps, mode)
-        outputs = (len(index) - taps) // 2 + 1
-        tensor = torch.zeros(taps, 2, outputs, n, dtype=torch.float64)
-        for m in range(taps):
-            inputs = index[m : m + 2 * outputs : 2]
-            p = np.flatnonzero(inputs >= 0)
-            tensor[m, 0, p, inputs[p]] = 1.0
-        sign = torch.tensor([(-1.0) ** m for m in range(taps)], dtype=torch.float64)
-        # Tap m of g is (-1)^m h[taps-1-m].
-        tensor[:, 1] = (tensor[:, 0] * sign[:, None, None]).flip(0)
-        columns.append(tensor.reshape(taps, -1))
-        shapes.append((2 * outputs, n))
-    return torch.cat(columns, -1).to(dtype=dtype, device=device), shapes
 
 
 # --- shapes ------------------------------------------------------------------------------------

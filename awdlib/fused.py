@@ -11,7 +11,7 @@ of the analysis runs through the synthesis, and the other way round.
 
 import torch
 
-from awdlib import dwt
+from awdlib import matrices
 from awdlib.fused_images import of_images
 
 
@@ -69,7 +69,7 @@ def _short_signals(
     differentiate: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Loss (filters,) and its gradient (filters, taps), by one matrix a filter."""
-    matrix, pull_back = dwt.analysis_matrix_and_gradient(h, x.shape[-1], level=level)
+    matrix, pull_back = matrices.analysis_matrix_and_gradient(h, x.shape[-1], level=level)
     # Both kinds of signals go through the same matrix: (filters or none, kinds, batch, n).
     kinds = [x] if gradients is None else [x, gradients]
     signals = torch.stack([k.flatten(-3, -2) for k in kinds], int(paired))

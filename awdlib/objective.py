@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import torch
 
-from awdlib import attribution, dwt, fused, losses
+from awdlib import attribution, dwt, fused, losses, matrices
 from awdlib.conventions import MODES, Mode, Scaling, check_choice
 
 Parametrisation = Literal["taps", "lattice"]
@@ -188,11 +188,11 @@ def _sums_by_matrices(
 ) -> dict[str, torch.Tensor]:
     """The same for short signals, by one matrix a filter; nothing batch-sized is differentiated."""
     level, mode, n = settings.level, settings.mode, x.shape[-1]
-    analysis = dwt.analysis_matrix(h, n, level=level, mode=mode)  # (filters, coefficients, n)
+    analysis = matrices.analysis_matrix(h, n, level=level, mode=mode)  # (filters, coefficients, n)
     if mode == "zero":
         synthesis = analysis.mT
     else:
-        synthesis = dwt.synthesis_matrix(h, n, level=level, mode=mode)
+        synthesis = matrices.synthesis_matrix(h, n, level=level, mode=mode)
     signals = x.flatten(-3, -2)  # (filters or none, batch * channel, n)
     # Σ‖x(SP)ᵀ − x‖² = <C E, E> with E = (SP)ᵀ − 1 and C = xᵀx.
     error = analysis.mT @ synthesis.mT - torch.eye(n, dtype=h.dtype, device=h.device)

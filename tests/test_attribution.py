@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import nn
 
-from awdlib import attribution, dwt, filters
+from awdlib import attribution, dwt, filters, matrices
 from awdlib.attribution import from_gradients, input_gradients, trim
 from awdlib.conventions import MODES
 
@@ -62,7 +62,7 @@ def rebuilt(x, h, level, mode="zero"):
 def test_saliency_of_a_linear_model(n, mode, h):
     """TRIM of x ↦ v·x is (Ψ⁻¹)ᵀv at every x."""
     x, weights = randn(3, 1, n), randn(n, seed=1)
-    synthesis = dwt.synthesis_matrix(h, n, level=2, mode=mode)
+    synthesis = matrices.synthesis_matrix(h, n, level=2, mode=mode)
     want = (weights @ synthesis).expand(3, 1, -1)
     through = trim(linear(weights), x, h, level=2, mode=mode)
     assert_allclose(torch.cat(through, -1), want, atol=1e-12)
@@ -77,7 +77,7 @@ def test_products_of_a_linear_model(method):
     x, weights, h = randn(3, 1, 14), randn(14, seed=1), BROKEN
     scores = torch.cat(trim(linear(weights), x, h, level=2, method=method), -1)
     coeffs = torch.cat(dwt.wavedec(x, h, level=2), -1)
-    want = coeffs * (weights @ dwt.synthesis_matrix(h, 14, level=2))
+    want = coeffs * (weights @ matrices.synthesis_matrix(h, 14, level=2))
     assert_allclose(scores, want, atol=1e-12)
 
 

@@ -8,7 +8,7 @@ from datahelpers import real_tracks
 from numpy.testing import assert_allclose
 from torch import nn
 
-from awdlib import attribution, dwt, filters
+from awdlib import attribution, dwt, filters, matrices
 from awdlib.conventions import MODES
 from awdlib.datasets import cme
 from awdlib.distill import _batches, distill
@@ -353,10 +353,10 @@ def test_the_lattice_keeps_every_penalty_at_zero():
 def test_a_perturbed_wavelet_is_recovered(parametrisation):
     """A teacher linear in three coefficients of one of db5's bands."""
     x = randn(1000, 1, 64)
-    lengths = dwt.band_lengths(64, 10, level=4)
+    lengths = matrices.band_lengths(64, 10, level=4)
     beta = [torch.zeros(length, dtype=torch.float64) for length in lengths]
     beta[2][7:10] = 2.0  # cD_3
-    true = dwt.analysis_matrix(DB5, 64, level=4)
+    true = matrices.analysis_matrix(DB5, 64, level=4)
     if parametrisation == "taps":
         start = DB5 + 0.1 * torch.randn(10, generator=torch.Generator().manual_seed(1)).double()
     else:

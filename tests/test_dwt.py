@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from awdlib import dwt, filters
+from awdlib import dwt, filters, matrices
 from awdlib.conventions import MODES, Details2d
 
 WAVELETS = [
@@ -130,12 +130,12 @@ def test_tiny_signals(name, mode, n, way):
 )
 def test_equals_pywavelets_for_any_filter(n, taps, level, mode, seed):
     x, h = signals(2, n, seed=seed), signals(taps, seed=seed + 1)
-    lengths = [n, *dwt.band_lengths(n, taps, level=level, mode=mode)[1:]]
+    lengths = [n, *matrices.band_lengths(n, taps, level=level, mode=mode)[1:]]
     if mode == "reflect" and min(lengths) < 2:
         return
     want = pywt.wavedec(x.numpy(), filter_bank(h), mode=mode, level=level)
     coeffs = dwt.wavedec(x, h, level=level, mode=mode)
-    assert [c.shape[-1] for c in coeffs] == dwt.band_lengths(n, taps, level=level, mode=mode)
+    assert [c.shape[-1] for c in coeffs] == matrices.band_lengths(n, taps, level=level, mode=mode)
     scale = max(np.abs(c).max() for c in want)
     assert_coeffs(coeffs, want, atol=1e-10 * scale)
     back = dwt.waverec(coeffs, h, mode=mode)
@@ -158,7 +158,7 @@ def test_both_ways_agree(name, mode, monkeypatch):
 
 def test_the_way_is_chosen_by_length(monkeypatch):
     seen = []
-    matrix = dwt.analysis_matrix
+    matrix = matrices.analysis_matrix
     monkeypatch.setattr(dwt, "analysis_matrix", lambda *a, **k: seen.append(1) or matrix(*a, **k))
     h = filters.lowpass("db2")
     dwt.wavedec(signals(1, dwt.DENSE_UP_TO), h, level=1)
@@ -333,7 +333,7 @@ def test_flatten_and_unflatten_coefficients():
 def test_adjoint_identity(n, taps, level, mode, seed):
     """<(Ψ⁻¹)ᵀx, w> = <x, Ψ⁻¹w>, Ψ⁻¹ cropped to the signal."""
     x, h = signals(2, n, seed=seed), signals(taps, seed=seed + 1)
-    lengths = dwt.band_lengths(n, taps, level=level, mode=mode)
+    lengths = matrices.band_lengths(n, taps, level=level, mode=mode)
     w = [signals(2, length, seed=seed + 2 + k) for k, length in enumerate(lengths)]
     left = inner(dwt.adjoint_synthesis(x, h, level=level, mode=mode), w)
     right = inner([x], [dwt.waverec(w, h, mode=mode)[..., :n]])
@@ -377,14 +377,16 @@ def test_adjoint_keeps_no_graph_of_constants(mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_matrices_are_the_transforms(mode, level, n):
     x, h = signals(3, n), signals(2, 6, seed=1)
-    analysis = dwt.analysis_matrix(h, n, level=level, mode=mode)
+    analysis = matrices.analysis_matrix(h, n, level=level, mode=mode)
     want = torch.cat([torch.cat(dwt._analysis_conv(x[None], one[None], level, mode), -1)
                       for one in h])  # fmt: skip
     assert_allclose(x @ analysis.mT, want, atol=1e-9)
-    assert_allclose(dwt.analysis_matrix(h[0], n, level=level, mode=mode), analysis[0], atol=1e-12)
+    assert_allclose(
+        matrices.analysis_matrix(h[0], n, level=level, mode=mode), analysis[0], atol=1e-12
+    )
 
-    synthesis = dwt.synthesis_matrix(h, n, level=level, mode=mode)
-    lengths = dwt.band_lengths(n, 6, level=level, mode=mode)
+    synthesis = matrices.synthesis_matrix(h, n, level=level, mode=mode)
+    lengths = matrices.band_lengths(n, 6, level=level, mode=mode)
     w = signals(2, 3, sum(lengths), seed=2)
     want = dwt.waverec(list(w.split(lengths, -1)), h, mode=mode)[..., :n]
     assert_allclose(w @ synthesis.mT, want, rtol=1e-9, atol=1e-9)
@@ -395,15 +397,15 @@ def test_matrices_are_the_transforms(mode, level, n):
 @pytest.mark.parametrize("mode", MODES)
 def test_matrices_of_a_valid_filter_are_inverse(mode, n):
     h = filters.lowpass("db5")
-    analysis = dwt.analysis_matrix(h, n, level=4, mode=mode)
-    synthesis = dwt.synthesis_matrix(h, n, level=4, mode=mode)
+    analysis = matrices.analysis_matrix(h, n, level=4, mode=mode)
+    synthesis = matrices.synthesis_matrix(h, n, level=4, mode=mode)
     assert_allclose(synthesis @ analysis, np.eye(n), atol=1e-11)
 
 
 def test_band_lengths():
-    assert dwt.band_lengths(40, 10, level=4) == [10, 10, 12, 16, 24]
-    assert dwt.band_lengths(64, 10, level=4) == [12, 12, 15, 22, 36]
-    assert dwt.band_lengths(41, 10, level=3, mode="periodization") == [6, 6, 11, 21]
+    assert matrices.band_lengths(40, 10, level=4) == [10, 10, 12, 16, 24]
+    assert matrices.band_lengths(64, 10, level=4) == [12, 12, 15, 22, 36]
+    assert matrices.band_lengths(41, 10, level=3, mode="periodization") == [6, 6, 11, 21]
 
 
 # --- batches of filters --------------------------------------------------------------------------
