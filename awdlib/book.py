@@ -177,6 +177,8 @@ def accept(chapter: str, stem: str) -> list[str]:
             )
         raise RunError(f"There is no run '{stem}' of {chapter}: awd run {chapter} --profile {stem}")
     new = results.load(chapter, stem, origin="run")  # checks the hash of each file
+    if changed_parameters := new.provenance.get("changed"):
+        raise RunError(f"The last {stem} run of {chapter} had own parameters: {changed_parameters}")
     try:
         old = dict(results.flatten(results.load(chapter, stem, origin="accepted").numbers))
     except results.ResultsError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from awdlib import attribution, dwt, losses, metrics, predictors
+from awdlib import dwt, filters, losses, metrics, predictors
 from awdlib.sweep import Sweep
 
 
@@ -114,81 +114,103 @@ def nearest(grid: np.ndarray, value: float) -> int:
     return int(np.abs(np.asarray(grid) - value).argmin())
 
 
-def penalties(h: torch.Tensor) -> np.ndarray:
-    """Sum of the five validity penalties of every filter, (...,) for (..., taps)."""
-    return losses.validity_penalties(h.double()).sum(-1).cpu().numpy()
+def validity_of_grid(h: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the five validity penalties of every filter, and whether it is a wavelet's.
 
-
-def compression(
-    h: torch.Tensor, model: attribution.Network, x: torch.Tensor, *, level: int = 4
-) -> float:
-    """Compression factor of one filter on test signals, with TRIM's saliency of `model`."""
-    gradients = attribution.input_gradients(model, x)
-    scores = dwt.adjoint_synthesis(gradients, h.to(x), level=level)
-    return metrics.compression_factor(dwt.wavedec(x, h.to(x), level=level), scores)
-
-
-def best_of_budget(judged: Judged, *, budget: int, draws: int, seed: int) -> np.ndarray:
-    """Which of `budget` controls cross-validation picks, again for each of `draws` subsets.
-
-    What a selection from as many candidates gains by itself; a distilled wavelet is selected from
-    a grid of `budget` fits.
+    Parameters
+    ----------
+    h : torch.Tensor, shape (lams, gammas, seeds, taps)
 
     Returns
     -------
-    numpy.ndarray of int, shape (draws,)
-        Indices into `judged`.
+    penalty : numpy.ndarray of float, valid : numpy.ndarray of bool, both (lams, gammas, seeds)
+        `valid` is `awdlib.filters.Validity.ok`.
+    """
+    penalty = losses.validity_penalties(h.double()).sum(-1).cpu().numpy()
+    valid = [filters.validity(one).ok() for one in h.flatten(0, 2)]
+    return penalty, np.array(valid).reshape(penalty.shape)
+
+
+def compression(
+    h: torch.Tensor, gradients: torch.Tensor, x: torch.Tensor, *, level: int = 4
+) -> np.ndarray:
+    """Compression factor of every signal by itself, with TRIM's saliency; their mean is Table 1's.
+
+    Parameters
+    ----------
+    h : torch.Tensor, shape (taps,)
+    gradients, x : torch.Tensor, shape (examples, 1, time)
+        Test signals, and the network's gradient at each.
+
+    Returns
+    -------
+    numpy.ndarray, shape (examples,)
+    """
+    scores = dwt.adjoint_synthesis(gradients, h.to(x), level=level)
+    return metrics.compression_factors(dwt.wavedec(x, h.to(x), level=level), scores)
+
+
+def best_of_budget(cv_r2: np.ndarray, budget: int) -> np.ndarray:
+    """Which of `budget` controls cross-validation picks, once for every disjoint group of them.
+
+    What a selection from as many candidates gains by itself: a distilled wavelet is selected from
+    a grid of `budget` fits.
+
+    Parameters
+    ----------
+    cv_r2 : numpy.ndarray, shape (controls,)
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (controls // budget,)
+        One index a group ("draw").
 
     Raises
     ------
     ValueError
         If there are fewer controls than `budget`.
     """
-    if len(judged.cv_r2) < budget:
-        raise ValueError(f"{len(judged.cv_r2)} controls are fewer than the budget of {budget}")
-    rng = np.random.default_rng(seed)
-    subsets = [rng.choice(len(judged.cv_r2), budget, replace=False) for _ in range(draws)]
-    return np.array([subset[judged.cv_r2[subset].argmax()] for subset in subsets])
+    draws = len(cv_r2) // budget
+    if draws < 1:
+        raise ValueError(f"{len(cv_r2)} controls are fewer than the budget of {budget}")
+    groups = cv_r2[: draws * budget].reshape(draws, budget)
+    return groups.argmax(1) + budget * np.arange(draws)
 
 
 def compare_r2(
-    y: np.ndarray,
-    predictions: Mapping[str, np.ndarray],
-    *,
-    count: int,
-    seed: int,
+    y: np.ndarray, predictions: Mapping[str, np.ndarray], *, count: int, seed: int
 ) -> tuple[dict[str, dict[str, float | None]], dict[str, np.ndarray]]:
     """R² of several models on the same bootstrap samples of the test tracks.
+
+    A model with several members (seeds, draws) is their mean R²; each bootstrap sample draws
+    members anew as well as tracks, so intervals include both.
 
     Parameters
     ----------
     y : numpy.ndarray, shape (tests,)
-    predictions : mapping of name to (tests,) or (seeds, tests)
-        R² is averaged over seeds.
+    predictions : mapping of name to (tests,) or (members, tests)
     count : int
         Bootstrap samples.
 
     Returns
     -------
-    rows : dict of name to {r2, r2_low, r2_high, r2_sd, seeds}
-        95 % intervals over test tracks; the standard deviation is over seeds, None for one.
+    rows : dict of name to {r2, r2_low, r2_high, r2_sd, members}
+        95 % intervals; the standard deviation is over members, None for one.
     samples : dict of name to numpy.ndarray, shape (count,)
-        Bootstrap R², paired between models.
+        Bootstrap R², on the same tracks for every model.
     """
-    names, stacked = [], []
-    for name, p in predictions.items():
-        block = np.atleast_2d(p)
-        names += [name] * len(block)
-        stacked += list(block)
-    all_samples = metrics.bootstrap_r2(y, stacked, count=count, seed=seed)
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(0, len(y), (count, len(y)))
     rows, samples = {}, {}
-    for name in predictions:
-        own = [k for k, other in enumerate(names) if other == name]
-        r2 = [metrics.r2_score(y, stacked[k]) for k in own]
-        samples[name] = all_samples[:, own].mean(1)
+    for name, given in predictions.items():
+        block = np.atleast_2d(given)
+        members = metrics.bootstrap_r2(y, block, picks)
+        again = rng.integers(0, len(block), (count, len(block)))
+        samples[name] = np.take_along_axis(members, again, axis=1).mean(1)
+        r2 = [metrics.r2_score(y, p) for p in block]
         low, high = metrics.interval(samples[name])
         rows[name] = {
-            "r2": float(np.mean(r2)), "r2_low": low, "r2_high": high,
-            "r2_sd": float(np.std(r2, ddof=1)) if len(own) > 1 else None, "seeds": len(own),
+            "r2": float(np.mean(r2)), "r2_low": low, "r2_high": high, "r2_sd": metrics.sd(r2),
+            "members": len(block),
         }  # fmt: skip
     return rows, samples

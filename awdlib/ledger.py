@@ -1,24 +1,26 @@
 """Finished pieces of long work on disk, so that a run killed at any moment goes on where it was.
 
 A piece is a function of its key alone: everything that decides its numbers is in the key (the
-configuration, the version of the algorithm, the hashes of the data, the composition of its batch),
+configuration, the code that computes it, the hashes of the data, the composition of its batch),
 and nothing else is. It is one file, written under a temporary name and renamed, so it is there
 whole or not at all; one that cannot be read is computed again.
 """
 
+import ast
 import hashlib
+import inspect
 import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from awdlib.store import npz_bytes, plain, write
 
-ALGORITHM = 1  # raise it when a change of the code changes the numbers of a piece
 KEY = "ledger_key"
 
 
@@ -40,7 +42,7 @@ class Ledger:
 
     def __init__(self, folder: Path, config: Mapping[str, Any]):
         self.folder = Path(folder)
-        self.config = plain({"algorithm": ALGORITHM, **config}, "config")
+        self.config = plain(dict(config), "config")
         self.found = self.computed = 0
 
     def piece(
@@ -85,6 +87,14 @@ def array_hash(*arrays: np.ndarray) -> str:
         contiguous = np.ascontiguousarray(array)
         digest.update(f"{contiguous.dtype.str}{contiguous.shape}".encode())
         digest.update(contiguous.tobytes())
+    return digest.hexdigest()
+
+
+def code_hash(*modules: ModuleType) -> str:
+    """sha256 of what modules do: their syntax trees, so that comments and layout do not count."""
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(ast.dump(ast.parse(inspect.getsource(module))).encode())
     return digest.hexdigest()
 
 

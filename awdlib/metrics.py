@@ -12,29 +12,23 @@ def r2_score(y: np.ndarray, prediction: np.ndarray) -> float:
     return float(1 - ((y - prediction) ** 2).sum() / ((y - y.mean()) ** 2).sum())
 
 
-def bootstrap_r2(
-    y: np.ndarray, predictions: Sequence[np.ndarray], *, count: int = 2000, seed: int = 0
-) -> np.ndarray:
-    """R² of several predictions on the same bootstrap samples of the test examples.
-
-    The same samples for all, so that differences of columns are paired.
+def bootstrap_r2(y: np.ndarray, predictions: np.ndarray, picks: np.ndarray) -> np.ndarray:
+    """R² of several predictions on bootstrap samples of the test examples.
 
     Parameters
     ----------
     y : numpy.ndarray, shape (examples,)
-    predictions : sequence of numpy.ndarray, each (examples,)
-    count : int
-        Bootstrap samples.
+    predictions : numpy.ndarray, shape (predictions, examples)
+    picks : numpy.ndarray of int, shape (samples, examples)
+        Which examples each sample is made of; the same for all models that are compared.
 
     Returns
     -------
-    numpy.ndarray, shape (count, len(predictions))
+    numpy.ndarray, shape (samples, predictions)
     """
-    y = np.asarray(y)
-    picks = np.random.default_rng(seed).integers(0, len(y), (count, len(y)))
     drawn = y[picks]
     total = ((drawn - drawn.mean(1, keepdims=True)) ** 2).sum(1)
-    squared = [((y - np.asarray(p)) ** 2)[picks].sum(1) for p in predictions]
+    squared = [((y - p) ** 2)[picks].sum(1) for p in predictions]
     return 1 - np.stack(squared, 1) / total[:, None]
 
 
@@ -49,29 +43,32 @@ def sd(values: Sequence[float] | np.ndarray) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def estimate(value: float, samples: np.ndarray, n: int) -> dict[str, float | int]:
-    """{estimate, low, high, n}: how every claim's quantity is stored."""
+def estimate(value: float, samples: np.ndarray, n: int, kind: str) -> dict[str, float | int | str]:
+    """{estimate, low, high, n, kind}: how every claim's quantity is stored.
+
+    `kind` says what the 95 % interval of `samples` ranges over.
+    """
     low, high = interval(samples)
-    return {"estimate": float(value), "low": low, "high": high, "n": int(n)}
+    return {"estimate": float(value), "low": low, "high": high, "n": int(n), "kind": kind}
 
 
-def compression_factor(
+def compression_factors(
     coeffs: Sequence[torch.Tensor], attributions: Sequence[torch.Tensor], *, above: float = 1e-3
-) -> float:
-    """Share of (coefficient, example) pairs whose size *and* attribution exceed `above`.
+) -> np.ndarray:
+    """Share of an example's coefficients whose size *and* attribution exceed `above`.
 
     Parameters
     ----------
-    coeffs, attributions : sequence of torch.Tensor
+    coeffs, attributions : sequence of torch.Tensor, each (examples, ...)
         Array by array of the same shapes.
 
     Returns
     -------
-    float
-        Between 0 and 1; lower is more concise (paper, Table 1).
+    numpy.ndarray, shape (examples,)
+        Between 0 and 1; the mean is the compression factor (paper, Table 1): lower is more concise.
     """
-    both = sum(
-        int(((c.abs() > above) & (a.abs() > above)).sum())
+    both = [
+        ((c.abs() > above) & (a.abs() > above)).flatten(1)
         for c, a in zip(coeffs, attributions, strict=True)
-    )
-    return both / sum(c.numel() for c in coeffs)
+    ]
+    return torch.cat(both, 1).double().mean(1).cpu().numpy()

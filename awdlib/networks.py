@@ -11,7 +11,7 @@ class ClathrinLSTM(nn.Module):
     """The paper's network for clathrin tracks: one LSTM layer read at its last step.
 
     The authors' code feeds 40 steps of one value to 20 hidden units; App. C says "input size 40,
-    hidden size 40" (inventory, C2).
+    hidden size 40".
 
     Parameters
     ----------

@@ -168,8 +168,8 @@ def judge(numbers: Mapping[str, Any], chapter: str, profile: str, source: str) -
     Returns
     -------
     pandas.DataFrame
-        One row a claim: id, inventory, claim, paper, ours, low, high, n, data, profile, verdict,
-        note.
+        One row a claim: id, inventory, claim, paper, ours, low, high, n, kind (what the interval
+        ranges over), data, profile, verdict, note.
     """
     evidence = profile != "smoke" and source != "simulated"
     rows = []
@@ -187,6 +187,7 @@ def judge(numbers: Mapping[str, Any], chapter: str, profile: str, source: str) -
                 "low": math.nan if low is None else low,
                 "high": math.nan if high is None else high,
                 "n": found.get("n"),
+                "kind": found.get("kind", ""),
                 "data": source,
                 "profile": profile,
                 "verdict": verdict(estimate, low, high, **rule) if evidence else NOT_TESTABLE,

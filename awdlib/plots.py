@@ -249,16 +249,16 @@ def track_summaries(summaries: Mapping[str, Mapping[str, np.ndarray]]) -> Figure
         axes[0].stairs(found["lifetime"], np.arange(15, 166, 10), label=source, **style[source])
         axes[1].stairs(found["auxilin"], np.arange(-1.5, 4.01, 0.25), **style[source])
         axes[2].plot(found["autocorrelation"], **style[source])
-        for name in ("with", "without"):
+        for name in ("most", "least"):
             axes[3].plot(np.linspace(0, 1, len(found[name])), found[name], **style[source])
-    for name in ("with", "without"):
+    for name in ("most", "least"):
         axes[3].annotate(name, (0.45, found[name].max()), xytext=(0, 4), fontsize=8,
                          textcoords="offset points")  # fmt: skip
     axes[3].margins(y=0.15)
     for ax, title, label in zip(
         axes,
         ("lifetime", "auxilin", "autocorrelation", "mean track"),
-        ("seconds", "standardised", "lag, seconds", "position; with or without auxilin"),
+        ("seconds", "standardised", "lag, seconds", "position; thirds by auxilin"),
         strict=True,
     ):
         ax.set_title(title)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import io
+import json
 import math
 import os
 import time
@@ -149,6 +150,7 @@ def start(
         "profile": profile,
         "source": source,
         "parameters": dict(parameters or {}),
+        "changed": json.loads(os.environ.get("AWD_CHANGED", "{}")),  # by the user, from a default
         "seeds": [int(seed) for seed in seeds],
         "device": str(device),
         **provenance.at_start(root(), str(device)),

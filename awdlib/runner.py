@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from awdlib import results
-from awdlib.chapters import RunError, check_parameters, read_parameters, source_of
+from awdlib.chapters import CHOICES, RunError, check_parameters, read_parameters, source_of
 from awdlib.progress import heard
 from awdlib.store import write
 
@@ -60,6 +60,8 @@ def run_chapter(
         heard_from = results.folder("", "run").resolve() / f"{chapter}.progress"
         with _environment(root), heard(heard_from, lambda line: say(f"{chapter}:   {line}")):
             os.environ["AWD_PROGRESS"] = str(heard_from)
+            own = {k: v for k, v in checked.items() if k not in CHOICES}
+            os.environ["AWD_CHANGED"] = json.dumps(own, sort_keys=True)  # for the provenance
             clock = _Clock(chapter, profile, cells, say)
             papermill.execute_notebook(
                 notebook,

@@ -4,6 +4,7 @@ The γ = 0 fits are chained along λ; from each of them a chain runs along γ, e
 where the previous γ ended. All chains (λ, seed) train as one batch.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -13,10 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import attribution
+from awdlib import attribution, blocks, dwt, filters, fused, fused_images, losses, matrices
+from awdlib import objective as objective_module
 from awdlib.distill import distill
-from awdlib.ledger import Ledger, array_hash
+from awdlib.ledger import Ledger, array_hash, code_hash
 from awdlib.objective import Settings
+
+# What a fit's numbers depend on: a finished piece is used again only while none of them changes.
+NUMERICS = (
+    sys.modules[distill.__module__], attribution, blocks, dwt, filters, fused, fused_images, losses,
+    matrices, objective_module,
+)  # fmt: skip
 
 
 def published_grids() -> tuple[np.ndarray, np.ndarray]:
@@ -181,5 +189,5 @@ class _Chains:
         return {
             "start": start, "lams": self.lams.tolist(), "seeds": list(self.seeds),
             "settings": asdict(Settings(**self.settings)), "device": self.x.device.type,
-            "data": array_hash(*(a.cpu().numpy() for a in arrays)),
+            "data": array_hash(*(a.cpu().numpy() for a in arrays)), "code": code_hash(*NUMERICS),
         }  # fmt: skip

@@ -88,19 +88,22 @@ def verdict_cells(claim: dict[str, Any]) -> list[str]:
     ours = f"{known['ours']} [{known['low']}, {known['high']}]"
     if claim["ours"] != claim["ours"]:  # NaN: the run has no such number
         ours = known["ours"]
+    elif claim["kind"]:
+        ours += f" ({claim['kind']}; n = {claim['n']})"
     return [claim["claim"], known["paper"], ours, claim["verdict"], claim["note"]]
 
 
 def facts(provenance: dict[str, Any]) -> dict[str, str]:
     """Return what the banner says, in its order."""
     seeds = provenance["seeds"]
-    source = {"real": "real", "simulated": "simulated", None: "none needed"}
+    source = {"real": "real", "simulated": "simulated", None: "simulated by design"}
     found = {
         "profile": provenance["profile"],
         "data": source[provenance["source"]],
         "device": f"{provenance['device']} ({provenance['device_name']})",
         "time": results.fmt(provenance["seconds"], "duration"),
         "seeds": ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{len(seeds)} of them",
+        "own parameters": ", ".join(f"{k} = {v}" for k, v in provenance["changed"].items()),
         "commit": (provenance["commit"] or "none")[:7] + " and changes" * provenance["dirty"],
     }
     return {name: text for name, text in found.items() if text}
