@@ -1,7 +1,7 @@
-"""The statements of Sec. 2 and App. A, each as a number that must vanish.
+"""The statements of Sec. 2 and App. A as numbers: each ``..._error`` must vanish.
 
-Every function returns the largest violation that it finds. They are for the background chapter;
-the tests check the same statements over many more filters, lengths and modes.
+They are for the background chapter, with a few signals and curves beside them; the tests check the
+same statements over many more filters, lengths and modes.
 """
 
 from math import pi, sqrt
@@ -163,20 +163,23 @@ def jump_signals(count: int, n: int, *, jumps: int = 3, seed: int = 0) -> np.nda
     return np.take_along_axis(rng.standard_normal((count, jumps + 1)), piece, axis=1)
 
 
-def energy_by_basis(x: np.ndarray, h: torch.Tensor, *, level: int, count: int) -> dict:
-    """`energy_kept` in three orthonormal bases of equal size: wavelet, cosine and the samples.
+def energy_by_basis(x: np.ndarray, *, level: int, count: int) -> dict[str, np.ndarray]:
+    """`energy_kept` in four orthonormal bases of equal size.
 
     Parameters
     ----------
     x : numpy.ndarray, shape (signals, n)
         2**level must divide n.
+    level : int
+        Of the two wavelet bases (periodization).
     """
     from scipy.fft import dct
 
-    coeffs = dwt.wavedec(torch.from_numpy(x), h, level=level, mode="periodization")
-    bases = {
-        "wavelet (DB5)": torch.cat(coeffs, -1).numpy(),
-        "Fourier (cosine)": dct(x, norm="ortho"),
-        "samples": x,
-    }
+    bases = {}
+    for label, name in (("wavelet (Haar)", "haar"), ("wavelet (DB5)", "db5")):
+        coeffs = dwt.wavedec(
+            torch.from_numpy(x), filters.lowpass(name), level=level, mode="periodization"
+        )
+        bases[label] = torch.cat(coeffs, -1).numpy()
+    bases |= {"Fourier (cosine)": dct(x, norm="ortho"), "samples": x}
     return {name: energy_kept(c, count) for name, c in bases.items()}
