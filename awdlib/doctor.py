@@ -39,9 +39,8 @@ def _data() -> list[str]:
     folder, why = fetch.where()
     lines = [f"{folder} ({why})"]
     if not folder.is_dir():
-        return [
-            f"{lines[0]} is not there; name another in AWD_DATA_DIR, or unset it and run: awd data fetch cme"
-        ]
+        hint = "name another folder in AWD_DATA_DIR, or unset it and run: awd data fetch cme"
+        return [f"{lines[0]} is not there; {hint}"]
     for dataset in DATASETS:
         status = [record.status for record in fetch.verify(dataset)]
         lines.append(f"{dataset}: {status.count('ok')} of {len(status)} files verified")
