@@ -10,13 +10,15 @@ from typing import Any
 
 from measuring import Timing
 
+from awdlib import provenance
+
 NAMES = ("cme_fit_single", "cme_fit_batch25", "cosmology_step", "dwt2_forward_backward")
 # Keys that every record has; those that may be null where they make no sense are listed twice.
 KEYS = (
     "name", "unit", "ours_seconds", "ours_range", "peer", "peer_version", "peer_seconds",
     "peer_range", "ratio", "gradient_seconds", "ratio_with_gradients", "ours_loss", "peer_loss",
     "batch", "epochs", "repeats", "dtype", "threads", "clock", "data", "machine", "versions",
-    "note",
+    "utc", "commit", "dirty", "note",
 )  # fmt: skip
 NULLABLE = ("gradient_seconds", "ratio_with_gradients", "ours_loss", "peer_loss", "epochs")
 
@@ -97,6 +99,8 @@ def assemble(
         "repeats": len(ours.seconds),
         "machine": machine(),
         "versions": versions(),
+        "utc": provenance.now(),
+        **provenance.commit(Path(__file__).resolve().parents[1]),
         **rest,
     }
     missing = set(KEYS) - set(record)

@@ -175,6 +175,15 @@ def test_the_banner_warns_of_what_it_must(toy_root, profile, source, entry, caut
     assert all(part in text for part, text in zip(cautions, found, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("changed", "text"), [("{}", None), ('{"lam": 0.1, "what": "it"}', "lam = 0.1, what = it")]
+)
+def test_the_banner_names_own_parameters(toy_root, monkeypatch, changed, text):
+    monkeypatch.setenv("AWD_CHANGED", changed)
+    stored = results.start("toy", "laptop", "real").save({"x": 1})
+    assert ext.facts(stored.provenance).get("own parameters") == text
+
+
 def test_a_stem_can_be_asked_for(toy_root):
     store(toy_root, "laptop", "real")
     results.start("toy", "paper", "real").save({"x": 2})
@@ -184,10 +193,13 @@ def test_a_stem_can_be_asked_for(toy_root):
 
 def test_a_judged_claim_becomes_a_row():
     claim = {"claim": "A", "paper": 0.065, "ours": 0.08, "low": -0.01, "high": 0.1}
-    claim |= {"verdict": "direction only", "note": "n"}
+    claim |= {"verdict": "direction only", "note": "n", "n": 374, "kind": ""}
     cells = ext.verdict_cells(claim)
     assert cells == ["A", "0.065", "0.080 [−0.010, 0.100]", "direction only", "n"]
+    told = ext.verdict_cells(claim | {"kind": "95 %, tracks"})[2]
+    assert told == "0.080 [−0.010, 0.100] (95 %, tracks; n = 374)"
     nan = float("nan")
+    claim["kind"] = "95 %, tracks"
     assert ext.verdict_cells(claim | {"ours": nan, "low": nan, "high": nan})[2] == "–"
     table = ext.table(["claim"], [["A"], ["B"]])
     assert [entry.astext() for entry in table.findall(nodes.entry)] == ["claim", "A", "B"]

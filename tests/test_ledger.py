@@ -1,5 +1,6 @@
 """Pieces on disk: whole or not at all, and a killed run ends with the same bits."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ import pytest
 import torch
 
 from awdlib import store
-from awdlib.ledger import Ledger, array_hash
+from awdlib import sweep as sweep_module
+from awdlib.ledger import Ledger, array_hash, code_hash
 from awdlib.sweep import sweep
 
 
@@ -60,7 +62,7 @@ def test_a_broken_piece_is_computed_again(tmp_path, damage):
         Ledger(tmp_path, {}).piece({"k": 2}, counted(9.0, calls))
         (other,) = set(tmp_path.glob("*.npz")) - {path}
         data = other.read_bytes()
-    middle = len(data) // 3
+    middle = data.index(np.float64(1.0).tobytes())  # in the numbers: a ZIP has bytes to spare
     path.write_bytes({
         "truncate": data[:middle], "empty": b"", "garbage": b"x" * 100, "other": data,
         "flip": data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :],
@@ -95,6 +97,28 @@ def test_the_hash_of_arrays_sees_values_types_and_shapes():
     assert array_hash(a) == array_hash(a.copy())
 
 
+def module(path, code):
+    path.write_text(code)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    return importlib.util.module_from_spec(spec)
+
+
+def test_the_hash_of_code_sees_code_and_not_comments(tmp_path):
+    plain = "def f(x):\n    return x + 1\n"
+    codes = {
+        "a": plain,
+        "b": "# of no effect\n\n" + plain.replace("x + 1", "(x +\n        1)  # one more"),
+        "c": plain.replace("+ 1", "+ 2"),
+        "d": plain.replace("+ 1", "- 1"),
+        "e": plain + "f(1)\n",
+    }
+    modules = {name: module(tmp_path / f"{name}.py", code) for name, code in codes.items()}
+    found = {name: code_hash(m) for name, m in modules.items()}
+    assert found["a"] == found["b"]
+    assert len(set(found.values())) == 4
+    assert code_hash(modules["a"], modules["c"]) != code_hash(modules["a"], modules["d"])
+
+
 def small_sweep(folder, **options):
     generator = torch.Generator().manual_seed(0)
     x, slopes = (torch.randn(40, 1, 16, dtype=torch.float64, generator=generator) for _ in "ab")
@@ -112,6 +136,13 @@ def test_a_sweep_from_its_ledger_has_the_same_bits(tmp_path):
     assert torch.equal(first.h, fresh.h)
     assert torch.equal(again.h, fresh.h)
     assert torch.equal(again.loss, fresh.loss)
+
+
+def test_another_code_computes_its_own_pieces(tmp_path, monkeypatch):
+    small_sweep(tmp_path)
+    monkeypatch.setattr(sweep_module, "code_hash", lambda *modules: "another")
+    small_sweep(tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) == 16
 
 
 def test_an_executor_changes_nothing(tmp_path):

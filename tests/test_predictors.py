@@ -101,15 +101,13 @@ def test_r2_by_hand_and_by_scikit_learn():
     assert_allclose(metrics.r2_score(y, x[:, 0]), r2_score(y, x[:, 0]))
 
 
-def test_bootstrap_is_paired_and_deterministic():
+def test_bootstrap_is_paired_and_scikit_learns():
     x, y = regression()
-    predictions = [y - 0.1 * x[:, 0], x[:, 1], y - 0.1 * x[:, 0]]
-    samples = metrics.bootstrap_r2(y, predictions, count=50, seed=4)
-    assert samples.shape == (50, 3)
-    assert np.array_equal(samples, metrics.bootstrap_r2(y, predictions, count=50, seed=4))
-    assert np.array_equal(samples[:, 0], samples[:, 2])  # the same examples for all
-    assert abs(samples - metrics.bootstrap_r2(y, predictions, count=50, seed=5)).max() > 1e-3
+    predictions = np.stack([y - 0.1 * x[:, 0], x[:, 1], y - 0.1 * x[:, 0]])
     picks = np.random.default_rng(4).integers(0, len(y), (50, len(y)))
+    samples = metrics.bootstrap_r2(y, predictions, picks)
+    assert samples.shape == (50, 3)
+    assert np.array_equal(samples[:, 0], samples[:, 2])  # the same examples for all
     want = [[r2_score(y[p], q[p]) for q in predictions] for p in picks]
     assert_allclose(samples, want, rtol=1e-9)
 
@@ -117,8 +115,10 @@ def test_bootstrap_is_paired_and_deterministic():
 def test_bootstrap_spreads_around_the_score():
     x, y = regression(n=400)
     prediction = predictors.fit_linear(x, y).predict(x)
-    samples = metrics.bootstrap_r2(y, [prediction])[:, 0]
-    assert len(samples) == 2000
+    picks = np.random.default_rng(0).integers(0, 400, (2000, 400))
+    samples = metrics.bootstrap_r2(y, prediction[None], picks)[:, 0]
+    whole = metrics.bootstrap_r2(y, prediction[None], np.arange(400)[None])
+    assert_allclose(whole, [[metrics.r2_score(y, prediction)]])
     assert_allclose(samples.mean(), metrics.r2_score(y, prediction), atol=0.01)
     assert abs(samples.std()) > 1e-3
 
@@ -127,23 +127,34 @@ def test_interval_and_estimate():
     samples = np.arange(1001) / 1000
     assert_allclose(metrics.interval(samples), (0.025, 0.975))
     assert_allclose(metrics.interval(samples[::-1], level=0.5), (0.25, 0.75))
-    stored = metrics.estimate(0.4, samples, np.int64(1001))
+    stored = metrics.estimate(np.float64(0.4), samples, np.int64(1001), "95 %, tracks")
     assert stored == {"estimate": 0.4, "low": pytest.approx(0.025), "high": pytest.approx(0.975),
-                      "n": 1001}  # fmt: skip
-    assert type(stored["n"]) is int
+                      "n": 1001, "kind": "95 %, tracks"}  # fmt: skip
+    assert (type(stored["estimate"]), type(stored["n"])) == (float, int)
 
 
-def test_compression_factor_by_hand():
+def test_the_standard_deviation_of_one_is_none():
+    assert metrics.sd([0.3]) is None
+    assert_allclose(metrics.sd([1.0, 3.0]), np.sqrt(2))
+
+
+def test_compression_factors_by_hand():
     coeffs = [torch.tensor([[0.5, -0.5, 0.0], [1e-3, -2e-3, 1.0]]), torch.tensor([[3.0], [-3.0]])]
     scores = [torch.tensor([[0.2, 0.0, 9.0], [5.0, -2e-3, 1e-3]]), torch.tensor([[-1.0], [1e-4]])]
-    # of eight pairs both exceed 1e-3 in three: (.5, .2), (−.002, −.002), (3, −1)
-    assert_allclose(metrics.compression_factor(coeffs, scores), 3 / 8)
-    assert_allclose(metrics.compression_factor(coeffs, scores, above=0.1), 2 / 8)
-    assert_allclose(metrics.compression_factor(coeffs, scores, above=10), 0)
-    assert_allclose(metrics.compression_factor(coeffs, coeffs, above=-1), 1)
+    # both exceed 1e-3 in (.5, .2) and (3, −1) of the first, in (−.002, −.002) of the second
+    assert_allclose(metrics.compression_factors(coeffs, scores), [2 / 4, 1 / 4])
+    assert_allclose(metrics.compression_factors(coeffs, scores, above=0.1), [2 / 4, 0])
+    assert_allclose(metrics.compression_factors(coeffs, scores, above=10), [0, 0])
+    assert_allclose(metrics.compression_factors(coeffs, coeffs, above=-1), [1, 1])
 
 
-def test_compression_factor_needs_array_for_array():
+def test_images_are_counted_example_by_example():
+    image = torch.zeros(2, 3, 4)
+    image[1, :, :2] = 1.0
+    assert_allclose(metrics.compression_factors([image], [image]), [0, 1 / 2])
+
+
+def test_compression_factors_need_array_for_array():
     ones = torch.ones(2, 3)
     with pytest.raises(ValueError, match="zip"):
-        metrics.compression_factor([ones, ones], [ones])
+        metrics.compression_factors([ones, ones], [ones])

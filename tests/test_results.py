@@ -199,6 +199,13 @@ def test_provenance_says_where_a_number_comes_from():
     assert stored["provenance.profile"] == "laptop"
 
 
+def test_provenance_says_what_the_user_changed(monkeypatch):
+    monkeypatch.delenv("AWD_CHANGED", raising=False)
+    assert run(parameters={"lam": 0.1}).save({}).provenance["changed"] == {}
+    monkeypatch.setenv("AWD_CHANGED", '{"lam": 0.1}')
+    assert run().save({}).provenance["changed"] == {"lam": 0.1}
+
+
 def test_json_is_sorted_and_text():
     run().save({"b": 1, "a": "λ"})
     text = (results.folder("toy", "run") / "laptop.json").read_text()

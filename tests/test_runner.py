@@ -137,6 +137,19 @@ def test_injected_parameters_are_taken_and_not_shown(toy_root):
     stored = results.load("toy", "laptop-simulated")
     assert stored["lam"] == 0.5
     assert stored.origin == "run"
+    # a profile is a choice, another lam a result of one's own, which is never accepted
+    assert stored.provenance["changed"] == {"lam": 0.5}
+    assert "AWD_CHANGED" not in os.environ
+    with pytest.raises(RunError, match=r"had own parameters: {'lam': 0.5}"):
+        book.accept("toy", "laptop-simulated")
+    assert not results.folder("toy", "accepted").exists()
+
+
+def test_a_run_with_its_defaults_can_be_accepted(toy_root, monkeypatch):
+    monkeypatch.setenv("AWD_CHANGED", "{}")
+    results.start("toy", "laptop", "real").save({"x": 1})
+    book.accept("toy", "laptop")
+    assert results.load("toy", "laptop", origin="accepted")["x"] == 1
 
 
 @pytest.mark.parametrize(
