@@ -62,7 +62,7 @@ def test_a_broken_piece_is_computed_again(tmp_path, damage):
         Ledger(tmp_path, {}).piece({"k": 2}, counted(9.0, calls))
         (other,) = set(tmp_path.glob("*.npz")) - {path}
         data = other.read_bytes()
-    middle = data.index(np.float64(1.0).tobytes())  # in the numbers: a ZIP has bytes to spare
+    middle = data.find(np.float64(1.0).tobytes())  # in the numbers: a ZIP has bytes to spare
     path.write_bytes({
         "truncate": data[:middle], "empty": b"", "garbage": b"x" * 100, "other": data,
         "flip": data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :],

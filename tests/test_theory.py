@@ -1,4 +1,4 @@
-"""The background's statements: they hold for a wavelet, and their checks notice where they do not."""
+"""The background's statements hold for a wavelet, and their checks notice where they do not."""
 
 import numpy as np
 import pytest
@@ -22,17 +22,17 @@ def signals(n=32):
 
 
 @pytest.mark.parametrize(
-    ("error", "tiny"),
+    ("error", "tiny", "others"),
     [
-        (theory.gram_error, 1e-3),  # of sampling
-        (theory.filter_error, 1e-3),
-        (theory.fourier_product_error, 1e-3),
-        (theory.reconstruction_error, 1e-10),
+        (theory.gram_error, 1e-3, [BROKEN, CUT]),  # of sampling
+        (theory.filter_error, 1e-3, [BROKEN, CUT]),
+        (theory.fourier_product_error, 1e-3, [BROKEN]),  # of CUT, with Σh < √2, both sides vanish
+        (theory.reconstruction_error, 1e-10, [BROKEN, CUT]),
     ],
 )
-def test_a_statement_holds_for_a_wavelet_and_fails_for_another_filter(error, tiny):
+def test_a_statement_holds_for_a_wavelet_and_fails_for_another_filter(error, tiny, others):
     assert error(DB5) < tiny
-    for other in (BROKEN, CUT):
+    for other in others:
         assert error(other) > 10 * tiny
 
 
