@@ -103,7 +103,7 @@ def facts(provenance: dict[str, Any]) -> dict[str, str]:
         "device": f"{provenance['device']} ({provenance['device_name']})",
         "time": results.fmt(provenance["seconds"], "duration"),
         "seeds": ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{len(seeds)} of them",
-        "own parameters": ", ".join(f"{k} = {v}" for k, v in provenance["changed"].items()),
+        "own parameters": ", ".join(f"{k} = {v}" for k, v in provenance.get("changed", {}).items()),
         "commit": (provenance["commit"] or "none")[:7] + " and changes" * provenance["dirty"],
     }
     return {name: text for name, text in found.items() if text}
