@@ -171,6 +171,7 @@ def _environment(root: Path | None) -> Iterator[None]:
     os.environ["PYTHONHASHSEED"] = "0"
     # Threads that spin while they wait make small steps many times slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's share of the work is small fits
     os.environ.pop("MPLBACKEND", None)  # a kernel must draw into its notebook
     try:
         yield
