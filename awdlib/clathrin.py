@@ -214,7 +214,9 @@ def claim_quantities(
     claims["compression_reduction"] = metrics.estimate(reduction, 1 - ratio, n, kind)
     psi = filters.cascade(h_awd.double())[1]
     apart = [
-        float(filters.distance(a, b) / a.norm()) for i, a in enumerate(psi) for b in psi[i + 1 :]
+        float(filters.distance(a, b)) / float(a.norm())
+        for i, a in enumerate(psi)
+        for b in psi[i + 1 :]
     ]
     if apart:
         claims["seed_distance"] = {

@@ -94,12 +94,11 @@ def choose(cv_r2: np.ndarray, *, gammas: slice = slice(None)) -> list[tuple[int,
     gammas : slice
         Which columns may be chosen; ``slice(1)`` is γ = 0 alone.
     """
-    allowed = cv_r2[:, gammas]
-    first = range(cv_r2.shape[1])[gammas][0]
+    allowed, places = cv_r2[:, gammas], range(cv_r2.shape[1])[gammas]
     best = []
     for seed in range(cv_r2.shape[2]):
         lam, gamma = np.unravel_index(allowed[:, :, seed].argmax(), allowed.shape[:2])
-        best.append((int(lam), int(gamma) + first, seed))
+        best.append((int(lam), places[int(gamma)], seed))
     return best
 
 

@@ -104,7 +104,7 @@ def _read(path: Path, text: str) -> dict[str, np.ndarray] | None:
         data = path.read_bytes()
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile):
         return None
     if str(arrays.pop(KEY, "")) != text:
         return None

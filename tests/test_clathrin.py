@@ -1,6 +1,5 @@
 """The clathrin experiment: who trains on what, and how Table 1 and the claims are made."""
 
-import warnings
 from functools import cache
 from itertools import combinations
 
@@ -95,15 +94,9 @@ def example(h_awd=None):
     return rows, samples, compressions, h_awd, {name: np.mean(r2) for name, r2 in each.items()}
 
 
-def claims_of(*given):
-    with warnings.catch_warnings():  # `seed_distance` divides a NumPy array by a tensor
-        warnings.filterwarnings("ignore", "__array_wrap__", DeprecationWarning)
-        return clathrin.claim_quantities(*given)
-
-
 def test_differences_of_r2_are_paired_and_point_the_right_way():
     *given, r2 = example()
-    claims = claims_of(*given)
+    claims = clathrin.claim_quantities(*given)
     for key, (name, other) in {
         "awd_minus_db5": ("awd", "db5"),
         "awd_minus_random_best": ("awd", "random_best"),
@@ -124,7 +117,7 @@ def test_differences_of_r2_are_paired_and_point_the_right_way():
 
 def test_every_quantity_that_is_judged_is_there_and_says_its_kind():
     *given, _ = example()
-    claims = claims_of(*given)
+    claims = clathrin.claim_quantities(*given)
     asked = {name.removeprefix("claims.") for name in paper.claims("cme")["quantity"]}
     assert asked - set(claims) == {"time_ratio"}  # `prediction_times`, where time is measured
     for found in claims.values():
@@ -140,14 +133,14 @@ def test_a_network_that_is_missing_has_no_claims():
     rows, samples, *rest, _ = example()
     for given in (rows, samples):
         del given["lstm_authors"]
-    claims = claims_of(rows, samples, *rest)
+    claims = clathrin.claim_quantities(rows, samples, *rest)
     assert not any("authors" in name for name in claims)
     assert "awd_minus_lstm_ours" in claims
 
 
 def test_the_compression_reduction_and_its_interval():
     rows, samples, compressions, h, _ = example()
-    found = claims_of(rows, samples, compressions, h)["compression_reduction"]
+    found = clathrin.claim_quantities(rows, samples, compressions, h)["compression_reduction"]
     awd, db5 = compressions["awd"], compressions["db5"][0]
     assert_allclose(found["estimate"], 1 - awd.mean() / db5.mean())
     rng, slow = np.random.default_rng(5), []
@@ -162,7 +155,7 @@ def test_the_compression_reduction_and_its_interval():
 
 def test_the_distance_between_seeds():
     *given, _ = example()
-    found = claims_of(*given)["seed_distance"]
+    found = clathrin.claim_quantities(*given)["seed_distance"]
     psi = filters.cascade(given[3])[1]
     apart = [filters.distance(a, b) / np.linalg.norm(a) for a, b in combinations(psi, 2)]
     assert found["n"] == 3
@@ -172,10 +165,10 @@ def test_the_distance_between_seeds():
 
     db5 = filters.lowpass("db5")
     *given, _ = example(db5.repeat(SEEDS, 1))
-    assert claims_of(*given)["seed_distance"]["high"] < 1e-12
+    assert clathrin.claim_quantities(*given)["seed_distance"]["high"] < 1e-12
     rows, samples, compressions, h, _ = example(db5[None])
     compressions["awd"] = compressions["awd"][:1]
-    assert "seed_distance" not in claims_of(rows, samples, compressions, h)
+    assert "seed_distance" not in clathrin.claim_quantities(rows, samples, compressions, h)
 
 
 # --- Table 1 --------------------------------------------------------------------------------------
