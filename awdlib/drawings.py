@@ -21,9 +21,9 @@ def overview(
     coeffs, scores : sequence of numpy.ndarray
         Bands of its wavelet transform, and their attributions.
     """
-    fig, ax = plots.figure(height=3.8)
+    fig, ax = plots.figure(height=4.1)
     fig.get_layout_engine().set(w_pad=0, h_pad=0)
-    ax.set(xlim=(0, 10), ylim=(0, 5.9))
+    ax.set(xlim=(0, 10), ylim=(0, 6.5))
     ax.axis("off")
     boxes = {
         "signal": (0.1, 2.3, 2.0, 1.6), "coeffs": (3.5, 3.2, 2.3, 1.6),
@@ -55,10 +55,10 @@ def overview(
         ax.text(7.0, y - 0.42, text, va="center", color="0.25")
     back = FancyArrowPatch(
         (8.3, 4.75), (2.75, 4.3), arrowstyle="-|>", mutation_scale=12, color=plots.AWD, ls="--",
-        connectionstyle="arc3,rad=0.25",
+        connectionstyle="arc3,rad=0.36",
     )  # fmt: skip
     ax.add_patch(back)
-    ax.text(5.5, 5.6, "all three pull on one filter h", color=plots.AWD, ha="center")
+    ax.text(5.5, 6.2, "all three pull on one filter h", color=plots.AWD, ha="center")
     return fig
 
 

@@ -82,7 +82,7 @@ def wavelets(
         ax.plot(t, psi, color=AWD, label="ψ (wavelet)")
         ax.axhline(0, color="0.8", lw=0.7, zorder=0)
         ax.set(title=name, xlabel="t")
-    axes[0, 0].legend(loc="upper right")
+    axes[0, max(len(named) - 2, 0)].legend(loc="lower right", fontsize=8)
     return fig
 
 
