@@ -186,43 +186,19 @@ def _sums_by_matrices(
     paired: bool,
     gradients: torch.Tensor | None,
 ) -> dict[str, torch.Tensor]:
-    """The same for short signals, by one matrix a filter; nothing batch-sized is differentiated."""
+    """The same for short signals, by one matrix a filter."""
     level, mode, n = settings.level, settings.mode, x.shape[-1]
     analysis = matrices.analysis_matrix(h, n, level=level, mode=mode)  # (filters, coefficients, n)
-    if mode == "zero":
-        synthesis = analysis.mT
-    else:
-        synthesis = matrices.synthesis_matrix(h, n, level=level, mode=mode)
+    synthesis = matrices.synthesis_matrix(h, n, level=level, mode=mode)
     signals = x.flatten(-3, -2)  # (filters or none, batch * channel, n)
-    # Σ‖x(SP)ᵀ − x‖² = <C E, E> with E = (SP)ᵀ − 1 and C = xᵀx.
-    error = analysis.mT @ synthesis.mT - torch.eye(n, dtype=h.dtype, device=h.device)
+    w = signals @ analysis.mT
     sums = {
-        "reconstruction": ((signals.mT @ signals @ error) * error).sum((-2, -1)),
-        "sparsity": _l1_of_products(signals, analysis),
+        "reconstruction": (w @ synthesis.mT - signals).flatten(1).square().sum(-1),
+        "sparsity": losses.l1([w]),
     }
-    if gradients is not None and settings.method == "saliency":
-        sums["interpretation"] = _l1_of_products(gradients.flatten(-3, -2), synthesis.mT)
-    elif gradients is not None:
+    if gradients is not None:
         scores = gradients.flatten(-3, -2) @ synthesis
-        sums["interpretation"] = losses.l1([scores * (signals @ analysis.mT)])
+        sums["interpretation"] = losses.l1(
+            [scores if settings.method == "saliency" else scores * w]
+        )
     return sums
-
-
-def _l1_of_products(signals: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Σ|signals · rowsᵀ| of each filter, with its gradient in `rows`.
-
-    Σ|y| = Σ sign(y) y, and the signs are constant wherever the sum is differentiable: so it equals
-    <sign(y)ᵀ signals, rows>, whose backward pass never touches an array as large as y.
-
-    Parameters
-    ----------
-    signals : torch.Tensor, shape (batch, n) or (filters, batch, n)
-    rows : torch.Tensor, shape (filters, coefficients, n)
-    """
-    with torch.no_grad():
-        if signals.ndim == 2:  # one product for all filters
-            y = signals @ rows.flatten(0, 1).mT
-            pulled = (y.sign_().mT @ signals).view_as(rows)
-        else:
-            pulled = (signals @ rows.mT).sign_().mT @ signals
-    return (pulled * rows).sum((-2, -1))
