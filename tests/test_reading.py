@@ -1,0 +1,331 @@
+"""What wavelets and models respond to: closed forms, PyWavelets and brute force."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import pywt
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from awdlib import dwt, filters, predictors, reading
+from awdlib.matrices import band_lengths
+
+properties = settings(deadline=None, derandomize=True, max_examples=20)
+
+
+def random_filters(count, taps=10, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return filters.taps_from_angles(filters.random_angles(count, taps, generator))
+
+
+def random_tracks(count, time, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 1, time, generator=generator, dtype=torch.float64)
+
+
+def random_linear(features, seed=0):
+    rng = np.random.default_rng(seed)
+    return predictors.LinearModel(rng.normal(size=features), float(rng.normal()))
+
+
+def bank(h):
+    g = filters.highpass(h)
+    return pywt.Wavelet("", filter_bank=[f.tolist() for f in (h.flip(0), g.flip(0), h, g)])
+
+
+# --- contributions -----------------------------------------------------------------------------
+
+
+def test_contributions_and_intercept_are_the_prediction():
+    x, h = random_tracks(30, 40), filters.lowpass("db5")
+    y = np.random.default_rng(1).normal(size=30)
+    features = predictors.largest_coefficients(x, h, k=3)
+    linear = predictors.fit_linear(features, y)
+    found = reading.contributions(x, h, linear, k=3)
+    assert found.values.shape == found.position.shape == (30, 15)
+    assert_allclose(
+        found.values.sum(1) + found.intercept, linear.predict(features), rtol=0, atol=1e-10
+    )
+    assert_allclose(found.coefficients, features, rtol=0, atol=1e-14)
+    assert found.names[:4] == ["cA4, 1st", "cA4, 2nd", "cA4, 3rd", "cD4, 1st"]
+    assert found.names[-1] == "cD1, 3rd"
+
+
+@properties
+@given(
+    name=st.sampled_from(["haar", "db2", "db5"]),
+    time=st.integers(5, 45),
+    level=st.integers(1, 4),
+    k=st.integers(1, 8),
+)
+def test_contributions_against_pywavelets_also_with_fewer_coefficients_than_k(name, time, level, k):
+    x, h = random_tracks(4, time), filters.lowpass(name)
+    expected = [
+        np.concatenate([np.sort(b)[::-1][:k] for b in bands])
+        for bands in (pywt.wavedec(one[0], name, "zero", level) for one in x.numpy())
+    ]
+    linear = random_linear(len(expected[0]))
+    found = reading.contributions(x, h, linear, level=level, k=k)
+    assert_allclose(found.coefficients, expected, rtol=0, atol=1e-11)
+    prediction = np.array(expected) @ linear.weights + linear.intercept
+    assert_allclose(found.values.sum(1) + found.intercept, prediction, rtol=0, atol=1e-10)
+    bands = dwt.wavedec(x, h, level=level)
+    for b, of in enumerate(bands):
+        own = found.band == b
+        assert own.sum() == min(k, of.shape[-1])
+        there = np.take_along_axis(of[:, 0].numpy(), found.position[:, own], 1)
+        assert_array_equal(there, found.coefficients[:, own])
+        assert_array_equal(found.rank[own], np.arange(own.sum()))
+
+
+@pytest.mark.parametrize(("name", "time"), [("haar", 40), ("haar", 37), ("db5", 40), ("db5", 33)])
+def test_curves_are_weighted_atoms_one_by_one(name, time):
+    x, h = random_tracks(3, time), filters.lowpass(name)
+    lengths = band_lengths(time, len(h), level=4)
+    linear = random_linear(sum(min(6, n) for n in lengths))
+    found = reading.contributions(x, h, linear)
+    chosen = [0, 7, len(linear.weights) - 1]
+    curves = reading.curve(found, 1, chosen)
+    assert curves.shape == (3, time)
+    for got, feature in zip(curves, chosen, strict=True):
+        single = [np.zeros(n) for n in lengths]
+        single[found.band[feature]][found.position[1, feature]] = found.values[1, feature]
+        assert_allclose(got, pywt.waverec(single, name, "zero")[:time], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("time", [40, 37])
+def test_all_curves_with_weight_one_are_the_track(time):
+    x, h = random_tracks(3, time), filters.lowpass("db5")
+    count = sum(band_lengths(time, 10, level=4))
+    ones = predictors.LinearModel(np.ones(count), 0.0)
+    found = reading.contributions(x, h, ones, k=time)
+    track = reading.curve(found, 2, range(count)).sum(0)
+    assert_allclose(track, x[2, 0], rtol=0, atol=1e-10)
+
+
+def test_contributions_refuse_what_does_not_fit():
+    x, h = random_tracks(3, 40), filters.lowpass("db5")
+    with pytest.raises(ValueError, match="give 30 features: was it fitted"):
+        reading.contributions(x, h, random_linear(29))
+    with pytest.raises(ValueError, match=r"must have shape \(examples, 1, time\)"):
+        reading.contributions(x[:, 0], h, random_linear(30))
+    with pytest.raises(ValueError, match="one filter"):
+        reading.contributions(x, h[None], random_linear(30))
+    with pytest.raises(ValueError, match="NaN"):
+        reading.contributions(x, h * torch.nan, random_linear(30))
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        reading.contributions(x, h, random_linear(0), k=0)
+
+
+# --- tracks around a coefficient ---------------------------------------------------------------
+
+
+def test_haar_places_a_drop_on_the_last_sample_before_it():
+    # Level 1 sees drops between samples 2p and 2p + 1; level 2 those in the middle of four.
+    before = torch.arange(40) <= torch.tensor([[10], [22], [38]])
+    x = before.double()[:, None]
+    location, value = reading.locations(x, filters.lowpass("haar"), band=4)
+    assert_array_equal(location, [10, 22, 38])
+    assert_allclose(value, np.full(3, 1 / np.sqrt(2)), rtol=0, atol=1e-14)
+    x = (torch.arange(40) <= torch.tensor([[9], [21]])).double()[:, None]
+    location, value = reading.locations(x, filters.lowpass("haar"), band=3)
+    assert_array_equal(location, [9, 21])
+    assert_allclose(value, np.ones(2), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("time", [40, 33])
+@pytest.mark.parametrize("band", [0, 1, 4])
+def test_locations_are_centres_of_energy_one_by_one(time, band):
+    x, h = random_tracks(6, time), random_filters(1)[0]
+    location, value = reading.locations(x, h, band=band)
+    bands = dwt.wavedec(x, h, level=4)
+    for one in range(6):
+        index = int(bands[band][one, 0].argmax())
+        assert value[one] == bands[band][one, 0, index]
+        single = [torch.zeros(b.shape[-1], dtype=torch.float64) for b in bands]
+        single[band][index] = 1.0
+        energy = (dwt.waverec(single, h)[:time] ** 2).numpy()
+        assert abs(location[one] - (energy * np.arange(time)).sum() / energy.sum()) < 0.5 + 1e-6
+
+
+def test_an_atom_without_a_sample_still_has_a_place():
+    h = torch.nn.functional.pad(filters.lowpass("haar"), (4, 4))
+    # Only the atoms that reach no sample are not below 0.
+    x = -torch.ones(1, 1, 8, dtype=torch.float64)
+    location, value = reading.locations(x, h, band=0, level=1)
+    assert value == 0
+    assert 0 <= location[0] < 8
+
+
+def test_a_band_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match=r"between 0 \(cA2\) and 2 \(cD1\), not 3"):
+        reading.locations(random_tracks(2, 40), filters.lowpass("haar"), band=3, level=2)
+
+
+def test_aligned_mean_track_by_track():
+    x = random_tracks(7, 12).numpy()
+    x[2, 0, 8:] = np.nan  # a track that ends early
+    location = np.array([0, 3, 5, 11, 6, 0, 2])
+    found = reading.aligned_mean(torch.from_numpy(x), location, before=4, after=3)
+    assert_array_equal(found.offset, np.arange(-4, 4))
+    for column, offset in enumerate(found.offset):
+        values = [
+            x[i, 0, at + offset]
+            for i, at in enumerate(location)
+            if 0 <= at + offset < 12 and np.isfinite(x[i, 0, at + offset])
+        ]
+        assert found.count[column] == len(values)
+        assert_allclose(found.mean[column], np.mean(values), rtol=0, atol=1e-14)
+        error = np.std(values, ddof=1) / np.sqrt(len(values))
+        assert_allclose(found.standard_error[column], error, rtol=0, atol=1e-14)
+
+
+def test_where_no_track_reaches_there_is_no_mean():
+    found = reading.aligned_mean(np.ones((2, 4)), np.array([0, 1]), before=2, after=3)
+    assert_array_equal(found.count, [0, 1, 2, 2, 2, 1])
+    assert_array_equal(np.isnan(found.mean), found.count < 1)
+    assert_array_equal(np.isnan(found.standard_error), found.count < 2)
+
+
+def test_aligned_mean_refuses_what_does_not_fit():
+    for x, location in (
+        (np.ones((2, 4)), np.zeros(3, dtype=int)),
+        (np.ones((2, 4)), np.zeros(2)),
+        (np.ones((2, 3, 4)), np.zeros(2, dtype=int)),
+    ):
+        with pytest.raises(ValueError, match="one integer location each"):
+            reading.aligned_mean(x, location, before=1, after=1)
+    with pytest.raises(ValueError, match="must not be negative"):
+        reading.aligned_mean(np.ones((2, 4)), np.zeros(2, dtype=int), before=-1, after=1)
+
+
+# --- made-up shapes ----------------------------------------------------------------------------
+
+
+def test_a_pulse_sample_by_sample():
+    expected = [0, 0, 0.25, 0.5, 0.75, 1, 0.5, 0]
+    assert_allclose(reading.pulse(8, 4, 2, 5), expected, rtol=0, atol=1e-15)
+    many = reading.pulse(20, np.array([4, 1])[:, None], 2, np.array([5, 9, 12]))
+    assert many.shape == (2, 3, 20)
+    assert_allclose(many[0, 0, :8], reading.pulse(8, 4, 2, 5), rtol=0, atol=1e-15)
+    assert_allclose(many[1, 2, 10:15], [0, 0, 1, 0.5, 0], rtol=0, atol=1e-15)
+    mirror = reading.pulse(20, 2, 4, 20 - 1 - 5)
+    assert_allclose(reading.pulse(20, 4, 2, 5).flip(-1), mirror, rtol=0, atol=1e-15)
+    with pytest.raises(ValueError, match="above 0"):
+        reading.pulse(8, 0, 2, 5)
+
+
+@pytest.mark.parametrize(("up", "down", "places"), [(8, 3, 29), (3, 8, 29), (1, 1, 38)])
+def test_pulse_response_position_by_position(up, down, places):
+    h = random_filters(3)
+    found = reading.pulse_response(h, up, down)
+    assert found.shape == (3, 4)
+    # A whole number of steps of 16 samples: as any 16 positions in a row give.
+    fitting = [at for at in range(40) if at - up >= 0 and at + down <= 39]
+    assert len(fitting) == places
+    for one, row in zip(h, found, strict=True):
+        largest = []
+        for at in fitting[:16]:
+            track = np.interp(np.arange(40), [at - up, at, at + down], [0, 1, 0])
+            largest.append([b.max() for b in pywt.wavedec(track, bank(one), "zero", 4)[1:]])
+        assert_allclose(row, np.mean(largest, 0), rtol=0, atol=1e-12)
+    assert_allclose(reading.pulse_response(h[0], up, down), found[0], rtol=0, atol=1e-12)
+
+
+def test_pulse_response_does_not_depend_on_the_tracks_length():
+    h = random_filters(3)
+    expected = reading.pulse_response(h, 12, 2)
+    for n in (41, 57, 100):
+        assert_allclose(reading.pulse_response(h, 12, 2, n=n), expected, rtol=0, atol=1e-12)
+
+
+def test_pulse_response_of_haar_in_closed_form():
+    # A spike of one sample gives 1/√2 on even samples; on odd ones −1/√2, and the largest is 0.
+    found = reading.pulse_response(filters.lowpass("haar"), 1, 1, level=1)
+    assert_allclose(found, [1 / np.sqrt(2) / 2], rtol=0, atol=1e-15)
+    with pytest.raises(ValueError, match=r"of 16 \+ 9 samples fits into 40 at 15 places"):
+        reading.pulse_response(filters.lowpass("haar"), 16, 9)
+
+
+def test_asymmetry_pair_by_pair():
+    h, slow, sharp = random_filters(4), (8, 12), (1, 2, 3)
+    found = reading.asymmetry(h, slow=slow, sharp=sharp)
+    assert found.shape == (4, 6)
+    assert np.abs(found).max() <= 1
+    for column, (long, short) in enumerate(product(slow, sharp)):
+        for one, value in zip(h, found[:, column], strict=True):
+            first = reading.pulse_response(one, long, short).max()
+            second = reading.pulse_response(one, short, long).max()
+            assert_allclose(value, (first - second) / (first + second), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("taps", "n"), [(2, 40), (4, 41), (10, 40), (10, 57)])
+def test_reversed_taps_and_a_dip_change_the_sign_of_the_asymmetry(taps, n):
+    h = random_filters(20, taps)
+    found = reading.asymmetry(h, n=n)
+    assert_allclose(reading.asymmetry(h.flip(-1), n=n, height=-1.0), -found, rtol=0, atol=1e-12)
+    if taps > 2:  # Reversal alone does not: it also turns ψ upside down; features are signed.
+        assert np.abs(reading.asymmetry(h.flip(-1), n=n) + found).max() > 0.01
+
+
+def test_haar_prefers_the_sharp_drop():
+    # ψ is +, then −: a drop gives a large positive coefficient, a rise a negative one.
+    haar = filters.lowpass("haar")
+    assert reading.asymmetry(haar, level=2).min() > 0.1
+    assert reading.asymmetry(haar, level=2, height=-1.0).max() < -0.1
+
+
+def test_model_asymmetry_of_models_with_known_answers():
+    slow, sharp = (8, 12), (1, 2)
+    shape = dict(slow=slow, sharp=sharp)
+    # The sum over a track does not see its direction; nor does a constant.
+    assert_allclose(reading.model_asymmetry(lambda x: x.sum((1, 2)), **shape), 0, atol=1e-12)
+    # The steepest drop is height / down.
+    steepest = reading.model_asymmetry(
+        lambda x: -x[:, 0].diff().amin(-1), **shape, height=3.0, base=-1.0
+    )
+    expected = [3.0 / short - 3.0 / long for long, short in product(slow, sharp)]
+    assert_allclose(steepest, expected, rtol=0, atol=1e-12)
+    seen = []
+
+    def predict(x):
+        seen.append(x)
+        return x[:, 0, -1].numpy()
+
+    assert_allclose(reading.model_asymmetry(predict, **shape, base=-1.0), 0, atol=1e-12)
+    assert seen[0].shape[1:] == (1, 40)
+    assert seen[0].min() == -1
+    assert seen[0].max() == 0
+    building, mirrored = seen[0].split(16)[:2]
+    assert_array_equal(building, mirrored.flip(0, -1))
+    with pytest.raises(ValueError, match="one number for each"):
+        reading.model_asymmetry(lambda x: x[:, 0], **shape)
+
+
+def test_edge_response_of_haar_in_closed_form():
+    haar = filters.lowpass("haar")
+    assert_allclose(reading.edge_response(haar, level=1), 0.5 / np.sqrt(2), rtol=0, atol=1e-14)
+    # Level j gives min(r + 1, 2^j − 1 − r) / 2^(j/2), r being the drop's place in its block.
+    r = np.arange(16)
+    bands = [np.minimum(r % 2**j + 1, 2**j - 1 - r % 2**j) / 2 ** (j / 2) for j in (1, 2, 3, 4)]
+    expected = np.max(bands, 0).mean()
+    assert_allclose(reading.edge_response(haar), expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("taps", [4, 10])
+def test_edge_response_against_the_middle_of_long_tracks(taps):
+    h = torch.cat([random_filters(3, taps), filters.lowpass(f"db{taps // 2}")[None]])
+    found = reading.edge_response(h, level=3)
+    assert found.shape == (4,)
+    for one, value in zip(h, found, strict=True):
+        largest = []
+        for s in range(300, 308):
+            bands = pywt.wavedec((np.arange(600) <= s).astype(float), bank(one), "zero", 3)[1:]
+            # The middle third of each band: atoms that reach neither border.
+            inner = [np.abs(b[len(b) // 3 : 2 * len(b) // 3]).max() for b in bands]
+            largest.append(max(inner))
+        assert_allclose(value, np.mean(largest), rtol=0, atol=1e-12)
+    assert_allclose(reading.edge_response(h.flip(-1), level=3), found, rtol=0, atol=1e-12)
