@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import pywt
 import torch
+from datahelpers import real_tracks
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_score
 
-from awdlib import attribution, clathrin, experiments, filters, metrics
+from awdlib import attribution, clathrin, experiments, filters, metrics, predictors
+from awdlib.datasets.cme import simulate_tracks
 from awdlib.experiments import Signals
 from awdlib.sweep import Sweep, sweep
 
@@ -121,9 +123,72 @@ def test_a_judged_grid_keeps_its_places():
     assert judged.prediction.shape == (2, 3, 2, 40)
     for at in np.ndindex(2, 3, 2):
         one = experiments.judge_filters(h[at][None], signals)
-        assert judged.cv_r2[at] == one.cv_r2[0]
-        assert judged.r2[at] == one.r2[0]
-        assert np.array_equal(judged.prediction[at], one.prediction[0])
+        assert_allclose(judged.cv_r2[at], one.cv_r2[0], rtol=1e-12)  # last bits: another batch
+        assert_allclose(judged.r2[at], one.r2[0], rtol=1e-12)
+        assert_allclose(judged.prediction[at], one.prediction[0], rtol=1e-10, atol=1e-11)
+
+
+def one_by_one(h, signals, k):
+    """The readable reference."""
+    cv, predictions = [], []
+    for one in h:
+        train, test = (
+            predictors.largest_coefficients(x.double(), one, k=k)
+            for x in (signals.x, signals.x_test)
+        )
+        cv.append(predictors.cross_validated_r2(train, signals.y))
+        predictions.append(predictors.fit_linear(train, signals.y).predict(test))
+    return np.array(cv), np.array(predictions), [r2_score(signals.y_test, p) for p in predictions]
+
+
+def simulated():
+    return clathrin.signals_of(simulate_tracks(0, n=400))
+
+
+@pytest.mark.parametrize("k", [1, 6])
+@pytest.mark.parametrize("make", [make_signals, simulated])
+def test_judging_many_is_one_by_one(make, k):
+    signals = make()
+    h = torch.cat([random_filters(20), DB5[None], torch.randn(3, 10).double(), DB5[None] * 1e-3])
+    h[3] = 0  # all features 0
+    judged, want = experiments.judge_filters(h, signals, k=k), one_by_one(h, signals, k)
+    for got, expected in zip((judged.cv_r2, judged.prediction, judged.r2), want, strict=True):
+        assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_haar_is_judged_by_what_its_bands_have():
+    signals, haar = simulated(), filters.lowpass("haar")[None]
+    judged, want = experiments.judge_filters(haar, signals), one_by_one(haar, signals, 6)
+    assert_allclose(judged.cv_r2, want[0], rtol=1e-9)
+    assert_allclose(judged.prediction, want[1], rtol=1e-9, atol=1e-9)
+
+
+def test_float32_signals_are_judged_in_float64():
+    signals, h = simulated(), random_filters(3)
+    short = replace(signals, x=signals.x.float(), x_test=signals.x_test.float())
+    judged, want = experiments.judge_filters(h, short), one_by_one(h, short, 6)
+    assert_allclose(judged.cv_r2, want[0], rtol=1e-9)
+    assert_allclose(judged.prediction, want[1], rtol=1e-9, atol=1e-9)
+
+
+def test_chunks_change_nothing_and_say_how_far_they_are(monkeypatch):
+    signals, h = make_signals(), random_filters(7)
+    whole = experiments.judge_filters(h, signals)
+    monkeypatch.setattr(experiments, "CHUNK_BYTES", 3 * 8 * 72 * 90)
+    heard = []
+    parts = experiments.judge_filters(h, signals, progress=lambda *a: heard.append(a))
+    assert heard == [(3, 7), (6, 7), (7, 7)]
+    assert_allclose(parts.cv_r2, whole.cv_r2, rtol=1e-11)
+    assert_allclose(parts.prediction, whole.prediction, rtol=1e-10, atol=1e-11)
+    monkeypatch.setattr(experiments, "CHUNK_BYTES", 1)
+    assert_allclose(experiments.judge_filters(h, signals).r2, whole.r2, rtol=1e-10)
+
+
+@pytest.mark.real_data
+def test_db5_on_the_real_tracks():
+    signals = clathrin.signals_of(real_tracks())
+    judged = experiments.judge_filters(DB5[None], signals)
+    assert_allclose([judged.cv_r2[0], judged.r2[0]], [0.277, 0.321], atol=5e-4)
 
 
 def test_validity_of_a_grid():

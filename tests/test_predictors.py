@@ -51,10 +51,39 @@ def test_largest_coefficients_are_signed_and_need_no_graph():
     assert_allclose(abs(detail).max(), 8 * half)
 
 
-def test_too_many_coefficients_are_refused():
+def test_a_short_band_gives_all_it_has():
+    x = np.random.default_rng(0).normal(size=(4, 1, 40))
+    features = predictors.largest_coefficients(torch.from_numpy(x), filters.lowpass("haar"), k=6)
+    assert features.shape == (4, 3 + 3 + 5 + 6 + 6)
+    for row, signal in zip(features, x[:, 0], strict=True):
+        bands = pywt.wavedec(signal, "haar", mode="zero", level=4)
+        want = np.concatenate([sorted(band, reverse=True)[:6] for band in bands])
+        assert_allclose(row, want, atol=1e-10)
+
+
+@pytest.mark.parametrize("choose", [predictors.largest_coefficients, predictors.largest_of_many])
+def test_no_coefficients_are_refused(choose):
     x = torch.randn(3, 1, 40, dtype=torch.float64)
-    with pytest.raises(ValueError, match="k = 11 coefficients a band, but one band has only 10"):
-        predictors.largest_coefficients(x, filters.lowpass("db5"), k=11)
+    with pytest.raises(ValueError, match="k must be at least 1, not 0"):
+        choose(x, filters.lowpass("db5")[None], k=0)
+
+
+@pytest.mark.parametrize("n", [40, 17, 128, 129, 200])
+@pytest.mark.parametrize(("taps", "k"), [(2, 6), (10, 6), (10, 1), (10, 11), (6, 4)])
+def test_many_filters_are_one_after_the_other(n, taps, k):
+    x = torch.randn(5, 1, n, dtype=torch.float64)
+    h = torch.randn(3, taps, dtype=torch.float64)
+    want = np.stack([predictors.largest_coefficients(x, one, level=3, k=k) for one in h])
+    assert_allclose(predictors.largest_of_many(x, h, level=3, k=k), want, rtol=1e-12, atol=1e-12)
+    assert_allclose(predictors.largest_coefficients(x, h, level=3, k=k), want, atol=1e-12)
+
+
+def test_top_coefficients_have_a_gradient():
+    x, h = torch.randn(2, 1, 12).double(), torch.randn(2, 4).double().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda h: predictors.top_coefficients(x, h, level=2, k=3), h, atol=1e-7
+    )
+    assert not predictors.largest_of_many(x, h, level=2, k=3).requires_grad
 
 
 def test_fit_linear_is_least_squares():
@@ -86,6 +115,93 @@ def test_five_folds_are_the_rule():
     want = cross_val_score(LinearRegression(), x, y, cv=KFold(5), scoring="r2").mean()
     assert_allclose(predictors.cross_validated_r2(x, y), want, rtol=1e-10)
     assert abs(predictors.cross_validated_r2(x, y, folds=4) - want) > 1e-6
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+def one_by_one(features, y, tests, folds=5):
+    cv = [predictors.cross_validated_r2(f.double().numpy(), y, folds=folds) for f in features]
+    fits = [predictors.fit_linear(f.double().numpy(), y) for f in features]
+    return cv, [m.predict(t.double().numpy()) for m, t in zip(fits, tests, strict=True)]
+
+
+@properties
+@given(n=st.integers(20, 60), folds=st.integers(2, 7), seed=st.integers(0, 100))
+def test_fit_many_is_one_by_one(n, folds, seed):
+    sets = [regression(n, seed=seed + i) for i in range(3)]
+    features = torch.tensor(np.stack([x * [1, 9, 0.1, 2] + [0, 5, 80, -3] for x, _ in sets]))
+    tests, y = features[:, :7].flip(0) + 1, sets[0][1] + 100
+    cv_r2, prediction = predictors.fit_many(features, y, tests, folds=folds)
+    want = one_by_one(features, y, tests, folds)
+    assert_allclose(cv_r2, want[0], rtol=1e-9, atol=1e-9)
+    assert_allclose(prediction, want[1], rtol=1e-9, atol=1e-9)
+
+
+def singular(kind):
+    """Features without a unique solution, or almost so."""
+    stream = np.random.default_rng(1)
+    x, y = regression(60)
+    extra = {
+        "double": x[:, :1],
+        "almost double": x[:, :1] + 1e-7 * stream.normal(size=(60, 1)),
+        "constant": np.full((60, 1), 2.5),
+        "zero": np.zeros((60, 1)),
+        "sum": x.sum(1, keepdims=True),
+        "in one fold only": np.eye(60)[:, 3:4],
+        "faint": 1e-8 * stream.normal(size=(60, 1)),
+        "more than examples": stream.normal(size=(60, 70)),
+    }[kind]
+    return np.column_stack([x, extra]), y
+
+
+KINDS = ["double", "almost double", "constant", "zero", "sum", "in one fold only", "faint"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "more than examples"])
+def test_fit_many_falls_back_where_the_solution_is_not_unique(kind):
+    x, y = singular(kind)
+    features = torch.tensor(
+        np.stack([x, np.random.default_rng(5).normal(size=x.shape), x[:, ::-1]])
+    )
+    tests = features[:, :9].flip(1) + 0.3
+    cv_r2, prediction = predictors.fit_many(features, y, tests)
+    want = one_by_one(features, y, tests)
+    assert_allclose(cv_r2, want[0], rtol=1e-9, atol=1e-9)
+    assert_allclose(prediction, want[1], rtol=1e-9, atol=1e-9)
+
+
+def test_only_what_is_near_singular_falls_back(monkeypatch):
+    good, y = regression(60)
+    features = torch.tensor(np.stack([good, good[:, [0, 1, 2, 2]], 3 * good]))
+    seen = []
+    real = predictors.cross_validated_r2
+    monkeypatch.setattr(
+        predictors, "cross_validated_r2", lambda f, *a, **k: (seen.append(f), real(f, *a, **k))[1]
+    )
+    predictors.fit_many(features, y, features[:, :2])
+    assert len(seen) == 1
+    assert np.array_equal(seen[0], features[1])
+
+
+def test_fit_many_computes_in_float64():
+    x, y = regression(60)
+    features = torch.tensor(x[None] * [1, 1, 1, 1e-3] + 500).float()
+    cv_r2, prediction = predictors.fit_many(features, y, features)
+    want = one_by_one(features, y, features)
+    assert_allclose(cv_r2, want[0], rtol=1e-9)
+    assert_allclose(prediction, want[1], rtol=1e-9)
+    assert prediction.dtype == np.float64
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_fit_many_refuses_what_is_not_finite(value):
+    x, y = regression(30)
+    spoilt = torch.tensor(x[None]).clone()
+    spoilt[0, 3, 1] = value
+    for train, test in ((spoilt, spoilt[:, :2]), (torch.tensor(x[None]), spoilt)):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            predictors.fit_many(train, y, test)
 
 
 # --- scores --------------------------------------------------------------------------------------
