@@ -80,8 +80,9 @@ def distill(
         Training signals. Its type and device are those of the computation.
     model : callable, optional
         The network, (batch, ...) to (batch,) or (batch, outputs). Not needed where γ = 0.
-    gradients : torch.Tensor, shape of `x`, optional
-        Instead of `model`: ∇f(x), for any black box, see `awdlib.attribution.input_gradients`.
+    gradients : torch.Tensor, shape of `x` or (filters, *shape of x), optional
+        Instead of `model`: ∇f(x), for any black box, see `awdlib.attribution.input_gradients`; the
+        second form gives every filter a network of its own.
     start : str or torch.Tensor, shape (taps,) or (filters, taps)
         Where h starts: a PyWavelets name or taps.
     lam, gamma : float or sequence of shape (filters,)
@@ -115,8 +116,10 @@ def distill(
     """
     config = Settings(**settings)
     check_choice("residual", residual, get_args(attribution.Residual))
+    own = gradients is not None and gradients.ndim == x.ndim + 1
     _check_data(x, gradients)
-    h, lam_, gamma_, seeds, single = _broadcast(start, lam, gamma, seed, x)
+    networks = tuple(gradients.shape[:1]) if gradients is not None and own else ()
+    h, lam_, gamma_, seeds, single = _broadcast(start, lam, gamma, seed, x, networks)
     needs_network = bool((gamma_ > 0).any())
     if needs_network and through_network and model is None:
         raise ValueError("through_network=True needs the network itself (model)")
@@ -129,6 +132,7 @@ def distill(
     gradients = None if gradients is None or not needs_network else gradients.to(x)
     if through_network:
         gradients = None
+    own = own and gradients is not None
 
     parameters, taps = _parametrise(h, config.parametrisation)
     parameters.requires_grad_()
@@ -140,8 +144,10 @@ def distill(
             total, batches = torch.zeros_like(lam_), 0
             for index in _batches(len(x), config.batch_size, seeds, epoch):
                 filters_now = taps(parameters)
+                if own and index.ndim == 1:
+                    index = index.expand(len(lam_), -1)
                 part = _pick(x, index)
-                slopes = None if gradients is None else _pick(gradients, index)
+                slopes = None if gradients is None else _pick_slopes(gradients, index, own)
                 scores = None
                 if through_network and needs_network:
                     assert model is not None
@@ -175,6 +181,14 @@ def _pick(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """x[index], several times faster."""
     picked = x.index_select(0, index.flatten().to(x.device))
     return picked.unflatten(0, index.shape)
+
+
+def _pick_slopes(gradients: torch.Tensor, index: torch.Tensor, own: bool) -> torch.Tensor:
+    """Gradients at `index`; with a network for every filter, of the filter's own network."""
+    if not own:
+        return _pick(gradients, index)
+    filters_, examples = gradients.shape[:2]
+    return _pick(gradients.flatten(0, 1), index + examples * torch.arange(filters_)[:, None])
 
 
 def _through_network(
@@ -233,7 +247,12 @@ def _batches(
 
 
 def _broadcast(
-    start: str | torch.Tensor, lam: object, gamma: object, seed: object, x: torch.Tensor
+    start: str | torch.Tensor,
+    lam: object,
+    gamma: object,
+    seed: object,
+    x: torch.Tensor,
+    networks: tuple[int, ...] = (),
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, bool]:
     """Starts (filters, taps), λ, γ and seeds (filters,), and whether a single filter was asked."""
     h = filters.lowpass(start) if isinstance(start, str) else start.detach()
@@ -248,14 +267,19 @@ def _broadcast(
     seeds = torch.as_tensor(seed, dtype=torch.int64)
     if (seeds < 0).any():
         raise ValueError(f"seed must be at least 0, not {seed}")
-    shapes = [numbers[0].shape, numbers[1].shape, seeds.shape, h.shape[:-1]]
+    shapes = [tuple(t.shape) for t in (*numbers, seeds, h[..., 0])]
+    shapes += [networks] if networks else []
     try:
         shape = torch.broadcast_shapes(*shapes)
     except RuntimeError as error:
         raise ValueError(
-            "lam, gamma, seed and start must be single or equally many, not "
-            + ", ".join(str(tuple(s)) for s in shapes)
+            "lam, gamma, seed, start and networks must be single or equally many, not "
+            + ", ".join(str(s) for s in shapes)
         ) from error
+    if networks and shape != networks:
+        raise ValueError(
+            f"gradients of {networks[0]} networks for {shape[0]} fits: give one for each fit"
+        )
     if len(shape) > 1:
         raise ValueError(f"lam, gamma and seed must have one dimension, not {len(shape)}")
     if shape == (0,):
@@ -278,9 +302,10 @@ def _check_data(x: torch.Tensor, gradients: torch.Tensor | None) -> None:
         raise ValueError(f"x is not finite in {bad} of {len(x)} examples: drop or fill them first")
     if gradients is None:
         return
-    if gradients.shape != x.shape:
+    if x.shape not in (gradients.shape, gradients.shape[1:]):
         raise ValueError(
-            f"gradients must have the shape of x, {tuple(x.shape)}, not {tuple(gradients.shape)}"
+            f"gradients must have the shape of x, {tuple(x.shape)}, or that after the number of "
+            f"fits, not {tuple(gradients.shape)}"
         )
     if not torch.isfinite(gradients).all():
         raise ValueError("gradients hold values that are not finite")

@@ -65,19 +65,32 @@ class Ledger:
         OSError
             If the piece cannot be written: nothing half-written is left.
         """
-        text = json.dumps(
-            {"config": self.config, "piece": plain(key, "piece")}, sort_keys=True, allow_nan=False
-        )
-        path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
+        found = self.find(key)
+        return self.keep(key, compute()) if found is None else found
+
+    def find(self, key: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+        """The arrays of a piece that was finished before, else None."""
+        text, path = self._place(key)
         stored = _read(path, text)
-        if stored is not None:
-            self.found += 1
-            return stored
-        write(path, npz_bytes({**compute(), KEY: np.array(text)}))
+        self.found += stored is not None
+        return stored
+
+    def keep(
+        self, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Keep the arrays of a finished piece, and read them back; raises as `piece` does."""
+        text, path = self._place(key)
+        write(path, npz_bytes({**arrays, KEY: np.array(text)}))
         self.computed += 1
         stored = _read(path, text)
         assert stored is not None
         return stored
+
+    def _place(self, key: Mapping[str, Any]) -> tuple[str, Path]:
+        """All that decides a piece, as text, and the file that is named by it."""
+        everything = {"config": self.config, "piece": plain(key, "piece")}
+        text = json.dumps(everything, sort_keys=True, allow_nan=False)
+        return text, self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
 
 
 def array_hash(*arrays: np.ndarray) -> str:

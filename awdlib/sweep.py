@@ -6,8 +6,9 @@ where the previous γ ended. All chains (λ, seed) train as one batch.
 
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def sweep(
     gammas: Sequence[float] | np.ndarray,
     seeds: Sequence[int],
     ledger: Path | None = None,
-    seeds_per_batch: int = 5,
+    seeds_per_batch: int = 3,
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
@@ -73,8 +74,10 @@ def sweep(
 
     Parameters
     ----------
-    x, model, gradients, start, **settings
+    x, model, start, **settings
         As of `awdlib.distill.distill`; `start` is one filter.
+    gradients : torch.Tensor, shape of `x` or (seeds, *shape of x), optional
+        Instead of `model`: ∇f(x) of one network, or of a network for every seed.
     lams, gammas : sequence of float
         Increasing; γ usually from 0.
     seeds : sequence of int
@@ -85,7 +88,7 @@ def sweep(
         Chains of so many seeds, for all λ, train as one batch. It is part of what a piece is: in
         floating point a filter's last bits depend on what trains beside it.
     executor : concurrent.futures.Executor, optional
-        Runs batches beside each other, on this machine or on others.
+        Runs batches beside each other, on this machine (`awdlib.threads.processes`) or on others.
     progress : callable, optional
         Called with (fits done, fits).
 
@@ -103,10 +106,14 @@ def sweep(
     if gradients is None and model is not None and (gammas > 0).any():
         keys = {k: settings[k] for k in ("target", "method") if k in settings}
         gradients = attribution.input_gradients(model, x, **keys)
-    batches = [
-        _Chains(x, gradients, start, lams, gammas, tuple(int(s) for s in part), settings, ledger)
-        for part in np.array_split(seeds, -(-len(seeds) // seeds_per_batch))
-    ]
+    own = gradients is not None and gradients.ndim == x.ndim + 1
+    if gradients is not None and own and len(gradients) != len(seeds):
+        raise ValueError(f"gradients of {len(gradients)} networks for {len(seeds)} seeds")
+    batches = []
+    for part in np.array_split(np.arange(len(seeds)), -(-len(seeds) // seeds_per_batch)):
+        slopes = gradients[torch.from_numpy(part)] if gradients is not None and own else gradients
+        some = tuple(int(seeds[k]) for k in part)
+        batches.append(_Chains(x, slopes, start, lams, gammas, some, settings, ledger))
     fits, done = len(lams) * len(gammas) * len(seeds), 0
 
     def count(more: int) -> None:
@@ -115,15 +122,52 @@ def sweep(
         if progress:
             progress(done, fits)
 
-    if executor is None:
-        results = [batch.run(count) for batch in batches]
-    else:
-        results = []
-        for batch, result in zip(batches, executor.map(_Chains.run, batches), strict=True):
-            count(len(lams) * len(gammas) * len(batch.seeds))
-            results.append(result)
+    results = _run(batches, executor.submit if executor else _now, count)
     h, loss = (torch.from_numpy(np.concatenate(parts, 2)) for parts in zip(*results, strict=True))
     return Sweep(h.to(x), loss.to(x), lams, gammas, tuple(int(s) for s in seeds))
+
+
+def _now(task: Callable[..., Any], *arguments: Any) -> Future:
+    """An executor's ``submit`` that does it at once."""
+    done: Future = Future()
+    done.set_result(task(*arguments))
+    return done
+
+
+def _run(
+    batches: list["_Chains"], submit: Callable[..., Future], count: Callable[[int], None]
+) -> list[tuple[np.ndarray, ...]]:
+    """Every batch's pieces in their order, batches beside each other; (h, loss) of each.
+
+    Workers only compute. Pieces are found and kept here, so they need no common disk.
+    """
+    pieces: list[list[dict[str, np.ndarray]]] = [[] for _ in batches]
+    waiting: dict[Future, int] = {}
+
+    def go_on(k: int) -> None:
+        """Take what is there of batch k, and submit the first piece that is not."""
+        batch, own = batches[k], pieces[k]
+        while len(own) < len(batch.gammas):
+            found = batch.find(len(own))
+            if found is None:
+                waiting[submit(_compute, *batch.task(own))] = k
+                return
+            own.append(found)
+            count(batch.chains)
+
+    try:
+        for k in range(len(batches)):
+            go_on(k)
+        while waiting:
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                k = waiting.pop(future)
+                pieces[k].append(batches[k].keep(len(pieces[k]), future.result()))
+                count(batches[k].chains)
+                go_on(k)
+    finally:
+        for future in waiting:  # when one failed, or somebody stopped it
+            future.cancel()
+    return [batch.stacked(own) for batch, own in zip(batches, pieces, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -139,55 +183,82 @@ class _Chains:
     settings: dict[str, Any]
     ledger: Path | None
 
-    def run(self, count: Callable[[int], None] = lambda more: None) -> tuple[np.ndarray, ...]:
+    @property
+    def chains(self) -> int:
+        return len(self.lams) * len(self.seeds)
+
+    def task(self, before: list[dict[str, np.ndarray]]) -> tuple[Any, ...]:
+        """What `_compute` needs for the piece that comes after those `before`."""
+        gamma = float(self.gammas[len(before)])
+        start = before[-1]["h"] if before else self.start
+        chained = not before
+        return self.x, self.gradients, start, chained, self.lams, gamma, self.seeds, self.settings
+
+    def find(self, j: int) -> dict[str, np.ndarray] | None:
+        """The finished piece of the j-th γ, if there is one."""
+        return self.book.find(self._key(j)) if self.book else None
+
+    def keep(self, j: int, piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return self.book.keep(self._key(j), piece) if self.book else piece
+
+    def stacked(self, pieces: list[dict[str, np.ndarray]]) -> tuple[np.ndarray, ...]:
         """Filters (lams, gammas, seeds, taps) and losses (lams, gammas, seeds)."""
-        book = Ledger(self.ledger, self._configuration()) if self.ledger else None
-        pieces: list[dict[str, np.ndarray]] = []
-        for j in range(len(self.gammas)):
-
-            def compute(j: int = j) -> dict[str, np.ndarray]:
-                return self._first() if j == 0 else self._next(pieces[-1]["h"], self.gammas[j])
-
-            key = {"gamma": float(self.gammas[j]), "before": self.gammas[:j].tolist()}
-            pieces.append(book.piece(key, compute) if book else compute())
-            count(len(self.lams) * len(self.seeds))
         shape = (len(self.lams), len(self.seeds))
         return tuple(
             np.stack([p[name].reshape(*shape, *p[name].shape[1:]) for p in pieces], 1)
             for name in ("h", "loss")
         )
 
-    def _first(self) -> dict[str, np.ndarray]:
-        """The first γ: chained along λ, each from the previous λ's filters."""
-        parts: list[dict[str, np.ndarray]] = []
-        for lam in self.lams:
-            start = torch.from_numpy(parts[-1]["h"]).to(self.x) if parts else self.start
-            parts.append(
-                self._fit(start, np.full(len(self.seeds), lam), self.gammas[0], self.seeds)
-            )
-        return {name: np.concatenate([part[name] for part in parts]) for name in ("h", "loss")}
+    def _key(self, j: int) -> dict[str, Any]:
+        return {"gamma": float(self.gammas[j]), "before": self.gammas[:j].tolist()}
 
-    def _next(self, h: np.ndarray, gamma: float) -> dict[str, np.ndarray]:
-        """A later γ: all chains at once, each from where it was."""
-        seeds = self.seeds * len(self.lams)
-        return self._fit(torch.from_numpy(h), np.repeat(self.lams, len(self.seeds)), gamma, seeds)
+    @cached_property
+    def book(self) -> Ledger | None:
+        """The ledger, with everything that decides the numbers of this batch's pieces."""
+        if not self.ledger:
+            return None
+        start = self.start if isinstance(self.start, str) else self.start.tolist()
+        arrays = [self.x] if self.gradients is None else [self.x, self.gradients]
+        return Ledger(self.ledger, {
+            "start": start, "lams": self.lams.tolist(), "seeds": list(self.seeds),
+            "settings": asdict(Settings(**self.settings)), "device": self.x.device.type,
+            "data": array_hash(*(a.cpu().numpy() for a in arrays)), "code": code_hash(*NUMERICS),
+        })  # fmt: skip
 
-    def _fit(
-        self, start: str | torch.Tensor, lam: np.ndarray, gamma: float, seeds: Sequence[int]
-    ) -> dict[str, np.ndarray]:
+
+def _compute(
+    x: torch.Tensor,
+    gradients: torch.Tensor | None,
+    start: str | torch.Tensor | np.ndarray,
+    chained: bool,
+    lams: np.ndarray,
+    gamma: float,
+    seeds: tuple[int, ...],
+    settings: dict[str, Any],
+) -> dict[str, np.ndarray]:
+    """One piece: the chains of all λ and these seeds at one γ, filters (chains, taps) and losses.
+
+    The first γ is `chained` along λ, each from the previous λ's filters; at a later one all chains
+    train at once, each from where it was.
+    """
+    own = gradients is not None and gradients.ndim == x.ndim + 1
+
+    def fit(start: Any, lams: np.ndarray) -> dict[str, np.ndarray]:
+        slopes = gradients
+        if gradients is not None and own:
+            slopes = gradients.repeat(len(lams), *[1] * x.ndim)
         result = distill(
-            self.x, gradients=self.gradients, start=start, lam=torch.from_numpy(lam), gamma=gamma,
-            seed=torch.tensor(seeds), **self.settings,
+            x, gradients=slopes, gamma=gamma, seed=torch.tensor(seeds * len(lams)),
+            lam=torch.from_numpy(np.repeat(lams, len(seeds))),
+            start=torch.from_numpy(start).to(x) if isinstance(start, np.ndarray) else start,
+            **settings,
         )  # fmt: skip
         last = result.loss[-1] if len(result.loss) else torch.zeros_like(result.lam)
         return {"h": result.h.cpu().numpy(), "loss": last.cpu().numpy()}
 
-    def _configuration(self) -> dict[str, Any]:
-        """Everything that decides the numbers of this batch's pieces."""
-        start = self.start if isinstance(self.start, str) else self.start.tolist()
-        arrays = [self.x] if self.gradients is None else [self.x, self.gradients]
-        return {
-            "start": start, "lams": self.lams.tolist(), "seeds": list(self.seeds),
-            "settings": asdict(Settings(**self.settings)), "device": self.x.device.type,
-            "data": array_hash(*(a.cpu().numpy() for a in arrays)), "code": code_hash(*NUMERICS),
-        }  # fmt: skip
+    if not chained:
+        return fit(start, lams)
+    parts: list[dict[str, np.ndarray]] = []
+    for lam in lams:
+        parts.append(fit(parts[-1]["h"] if parts else start, lam[None]))
+    return {name: np.concatenate([part[name] for part in parts]) for name in ("h", "loss")}

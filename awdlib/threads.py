@@ -1,6 +1,9 @@
-"""How many threads a computation gets."""
+"""How many threads and processes a computation gets."""
 
+import multiprocessing
+import os
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -19,3 +22,27 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def processes(count: int | None = None) -> Iterator[Executor | None]:
+    """A pool of processes of one thread each, or None where there would be only one.
+
+    Parameters
+    ----------
+    count : int, optional
+        By default as many as this process may use cores, at most 4.
+    """
+    if count is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        count = min(4, cores or 1)
+    if count < 2:
+        yield None
+        return
+    # A forked child would inherit locks that torch's threads hold.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

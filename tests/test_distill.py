@@ -401,6 +401,18 @@ def test_the_loss_is_the_mean_over_an_epochs_batches():
     assert_allclose(result.loss, full, rtol=1e-10)  # two batches of the same size
 
 
+@pytest.mark.parametrize("seed", [2, [2, 1]])
+def test_every_filter_may_have_its_own_network(seed):
+    networks = torch.stack([SLOPES, randn(12, 1, 16, seed=9)])
+    both = distill(X, gradients=networks, seed=seed, gamma=0.5, **QUICK)
+    for k, slopes in enumerate(networks):
+        alone = distill(X, gradients=slopes, seed=both.seed[k].item(), gamma=0.5, **QUICK)
+        assert_allclose(both.h[k], alone.h, rtol=0, atol=1e-12)
+        assert_allclose(both.loss[:, k], alone.loss, rtol=1e-12)
+    without = distill(X, gradients=networks, seed=seed, gamma=0, **QUICK)
+    assert_allclose(without.h[0], distill(X, seed=2, gamma=0, **QUICK).h, rtol=0, atol=1e-12)
+
+
 def test_no_epochs_give_the_start():
     result = distill(X, gamma=0, start="sym4", epochs=0, level=2)
     assert_allclose(result.h, pywt.Wavelet("sym4").rec_lo)
@@ -456,7 +468,7 @@ WITH = {"gradients": SLOPES, "level": 2, "epochs": 1}
         (X[None, None], WITH, "x must have shape (examples, channel, time) or"),
         (X[:0], WITH, "non-empty"),
         (X.long(), WITH, "x must be floating point"),
-        (X, WITH | {"gradients": SLOPES[:, :, :8]}, "shape of x, (12, 1, 16), not (12, 1, 8)"),
+        (X, WITH | {"gradients": SLOPES[:, :, :8]}, "shape of x, (12, 1, 16), or that after the num"),
         (X, WITH | {"gradients": spoiled(SLOPES, NAN)}, "gradients hold values that are not fin"),
         (X, {"gamma": 0.1}, "γ > 0 needs a network (model) or its gradients"),
         (X, {"gamma": [0, 0.1]}, "γ > 0 needs a network (model) or its gradients"),
@@ -478,6 +490,10 @@ WITH = {"gradients": SLOPES, "level": 2, "epochs": 1}
         (X, WITH | {"start": DB5[:9]}, "even number of taps, not (9,)"),
         (X, WITH | {"start": 1.1 * DB5, "parametrisation": "lattice"}, "not an orthonormal filter"),
         (X, WITH | {"lam": [0, 1], "gamma": [0, 1, 2]}, "must be single or equally many, not (2,)"),
+        (X, WITH | {"lam": [0, 1, 2], "gradients": SLOPES.expand(2, *X.shape)},
+         "must be single or equally many, not (3,)"),
+        (X, WITH | {"lam": [0, 1, 2], "gradients": SLOPES.expand(1, *X.shape)},
+         "gradients of 1 networks for 3 fits"),
         (X, WITH | {"lam": [[0.0], [1.0]]}, "must have one dimension, not 2"),
         (X, WITH | {"lr": 1e200}, "the fit at λ = 0.005, γ = 0.043 diverged (1 of 1 filters)"),
         (X, WITH | {"target": 3, "gradients": None, "model": smooth_network(16)},

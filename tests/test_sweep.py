@@ -1,5 +1,7 @@
 """Warm-started sweeps against chains of single fits made by hand."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from awdlib import attribution
 from awdlib import sweep as module
 from awdlib.distill import distill
 from awdlib.sweep import published_grids, sweep
+from awdlib.threads import processes
 
 QUICK = {"level": 2, "epochs": 2, "batch_size": 5, "lr": 1e-2}
 
@@ -85,6 +88,37 @@ def test_a_model_is_read_once_and_only_where_it_is_needed():
     assert calls == []
 
 
+def test_every_seed_may_have_its_own_network():
+    networks = torch.stack([SLOPES, randn(12, 1, 16, seed=9)])
+    arguments = {"lams": LAMS, "gammas": GAMMAS, **QUICK}
+    both = sweep(X, gradients=networks, seeds=SEEDS, **arguments)
+    for k, seed in enumerate(SEEDS):
+        alone = sweep(X, gradients=networks[k], seeds=[seed], **arguments)
+        assert_allclose(both.h[:, :, k], alone.h[:, :, 0], rtol=0, atol=1e-10)
+    apart = sweep(X, gradients=networks, seeds=SEEDS, seeds_per_batch=1, **arguments)
+    assert_allclose(apart.h, both.h, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_processes_change_nothing(count):
+    arguments = {"gradients": SLOPES, "lams": LAMS, "gammas": GAMMAS, "seeds": SEEDS, **QUICK}
+    told = []
+    with processes(count) as executor:
+        assert (executor is None) == (count == 1)
+        spread = sweep(X, seeds_per_batch=1, executor=executor,
+                       progress=lambda *a: told.append(a), **arguments)  # fmt: skip
+    assert torch.equal(spread.h, sweep(X, seeds_per_batch=1, **arguments).h)
+    assert told == [(2 * k, 12) for k in range(1, 7)]
+
+
+def test_a_fit_that_fails_stops_the_sweep_and_keeps_what_is_done(tmp_path):
+    diverging = {**QUICK, "lr": 1e200}
+    arguments = {"gradients": SLOPES, "lams": LAMS, "gammas": GAMMAS, "seeds": SEEDS}
+    with ThreadPoolExecutor(2) as executor, pytest.raises(ValueError, match="diverged"):
+        sweep(X, executor=executor, ledger=tmp_path, seeds_per_batch=1, **arguments, **diverging)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_repeats_are_bit_identical():
     arguments = {"gradients": SLOPES, "lams": LAMS, "gammas": GAMMAS, "seeds": SEEDS, **QUICK}
     first, again = (sweep(X, **arguments) for _ in range(2))
@@ -115,6 +149,7 @@ def test_a_chain_may_start_above_zero():
         ({"seeds": []}, "seeds must be non-empty"),
         ({"lams": [-0.1, 0.1]}, "lam must be finite and at least 0"),
         ({"gradients": None}, "γ > 0 needs a network"),
+        ({"gradients": SLOPES.expand(3, *X.shape)}, "gradients of 3 networks for 2 seeds"),
     ],
 )
 def test_refusals(change, message):
