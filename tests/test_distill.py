@@ -468,7 +468,7 @@ WITH = {"gradients": SLOPES, "level": 2, "epochs": 1}
         (X[None, None], WITH, "x must have shape (examples, channel, time) or"),
         (X[:0], WITH, "non-empty"),
         (X.long(), WITH, "x must be floating point"),
-        (X, WITH | {"gradients": SLOPES[:, :, :8]}, "shape of x, (12, 1, 16), or that after the num"),
+        (X, WITH | {"gradients": SLOPES[:, :, :8]}, "shape of x, (12, 1, 16), or that after the"),
         (X, WITH | {"gradients": spoiled(SLOPES, NAN)}, "gradients hold values that are not fin"),
         (X, {"gamma": 0.1}, "γ > 0 needs a network (model) or its gradients"),
         (X, {"gamma": [0, 0.1]}, "γ > 0 needs a network (model) or its gradients"),

@@ -155,41 +155,47 @@ def test_an_executor_changes_nothing(tmp_path):
 
 KILLED = textwrap.dedent(
     """
-    import sys
+    import os, signal, sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
     import awdlib.store as store
     from test_ledger import small_sweep
+    left, part = int(sys.argv[3]), float(sys.argv[4])  # whole writes before the one it dies in
     whole = store.Path.write_bytes
-    def slowly(path, data):  # so that kills fall into writes as well
-        with open(path, "wb") as file:
-            for k in range(0, len(data), 400):
-                file.write(data[k : k + 400])
-                file.flush()
-                store.os.fsync(file.fileno())
-    store.Path.write_bytes = slowly
+    def dying(path, data):
+        global left
+        left -= 1
+        if left == -1:
+            whole(path, data[: int(part * len(data))])
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(path, data)
+    store.Path.write_bytes = dying
     print("ready", flush=True)
     small_sweep(Path(sys.argv[1]))
-    print("done", flush=True)
     """
 )
+SEED_OF_THE_MOMENTS = 20260
 
 
 def test_killed_at_ten_moments_it_resumes_and_ends_with_the_same_bits(tmp_path):
     expected = small_sweep(None)
-    rng = np.random.default_rng(20260)  # of the moments
+    rng = np.random.default_rng(SEED_OF_THE_MOMENTS)
     here, partials, kills = os.path.dirname(__file__), 0, 0
-    for moment in rng.uniform(0.0, 0.6, 10):
+    for in_a_write in [True, False] * 5:
+        writes, part = (rng.integers(2), rng.uniform()) if in_a_write else (99, 1)
         worker = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(tmp_path), here], stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, "-c", KILLED, str(tmp_path), here, str(writes), str(part)],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
         assert worker.stdout.readline() == "ready\n"
-        time.sleep(moment)
-        worker.send_signal(signal.SIGKILL)
+        if not in_a_write:
+            time.sleep(rng.uniform(0.0, 0.3))
+            worker.send_signal(signal.SIGKILL)
         worker.stdout.close()
         kills += worker.wait() == -signal.SIGKILL
-        partials += len(list(tmp_path.glob(".*.partial")))
-    assert kills >= 5  # the others came after the end
+        partials = max(partials, len(list(tmp_path.glob(".*.partial"))))
+    assert partials >= 2  # some fell into a write
+    assert kills >= 5  # others may have come after the end
     resumed = small_sweep(tmp_path)
     assert torch.equal(resumed.h, expected.h)
     assert torch.equal(resumed.loss, expected.loss)
