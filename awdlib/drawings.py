@@ -62,6 +62,98 @@ def overview(
     return fig
 
 
+def pipeline(
+    track: np.ndarray,
+    gradient: np.ndarray | None,
+    bands: Sequence[np.ndarray],
+    psi: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    *,
+    k: int = 6,
+    network: str = "LSTM",
+) -> Figure:
+    """From a track to a prediction by a distilled wavelet (the paper's Fig. 2B, the blog's Fig. 3).
+
+    Parameters
+    ----------
+    track : numpy.ndarray, shape (time,)
+    gradient : numpy.ndarray, shape (time,), optional
+        Of the network's output with respect to `track`.
+    bands : sequence of numpy.ndarray
+        The track's coefficients in the distilled wavelet; the `k` largest of each stand out.
+    psi : mapping of name to numpy.ndarray, shape (samples,)
+        Two wavelets: the start, and what became of it.
+    names : sequence of str
+        Of the bands.
+    k : int
+    network : str
+    """
+    fig, ax = plots.figure(height=4.3)
+    fig.get_layout_engine().set(w_pad=0, h_pad=0)
+    ax.set(xlim=(0, 10), ylim=(0, 6.6))
+    ax.axis("off")
+    boxes = {
+        "track": (0.1, 4.3, 2.2, 1.6), "network": (3.2, 4.65, 1.3, 0.9),
+        "gradient": (5.4, 4.3, 1.8, 1.6), "start": (8.1, 4.95, 1.75, 0.95),
+        "adapted": (8.1, 3.3, 1.75, 0.95), "bands": (0.1, 0.2, 4.4, 2.8),
+        "linear": (5.55, 1.15, 1.6, 0.9), "prediction": (8.1, 1.15, 1.75, 0.9),
+    }  # fmt: skip
+    for name, (x, y, width, height) in boxes.items():
+        edge = {"network": plots.NETWORK, "adapted": plots.AWD}.get(name, "0.6")
+        ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.05",
+                                    fc="white", ec=edge))  # fmt: skip
+    (first, old), (last, new) = psi.items()
+    _curve(ax, boxes["track"], track, plots.STANDARD)
+    if gradient is not None:
+        _curve(ax, boxes["gradient"], gradient, plots.NETWORK)
+    else:
+        ax.text(6.3, 5.1, "∂f / ∂x", ha="center", va="center", fontsize=12)
+    _curve(ax, boxes["start"], old, plots.STANDARD)
+    _curve(ax, boxes["adapted"], new, plots.AWD)
+    _largest(ax, boxes["bands"], bands, names, k)
+    for x, y, text in (
+        (1.2, 6.05, "track x"), (6.3, 6.05, "its gradients ∂f/∂x"), (8.97, 6.05, f"ψ: {first} …"),
+        (8.97, 2.83, f"… becomes {last}"), (2.3, 3.1, f"coefficients; blue: {k} largest of each"),
+    ):  # fmt: skip
+        ax.text(x, y, text, ha="center", va="bottom", fontweight="bold", fontsize=9.5)
+    inside = dict(ha="center", va="center", fontweight="bold")
+    ax.text(3.85, 5.1, network, color=plots.NETWORK, **inside)
+    ax.text(6.35, 1.6, "linear\nmodel", **inside)
+    ax.text(8.97, 1.6, "predicted\nauxilin", **inside)
+    for start, end in (
+        ((2.4, 5.1), (3.12, 5.1)), ((4.58, 5.1), (5.32, 5.1)), ((7.3, 5.1), (8.02, 5.1)),
+        ((8.97, 4.87), (8.97, 4.33)), ((1.2, 4.22), (1.2, 3.5)), ((4.6, 1.6), (5.47, 1.6)),
+        ((7.23, 1.6), (8.02, 1.6)),
+    ):  # fmt: skip
+        ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color="0.3"))
+    ax.add_patch(FancyArrowPatch((8.0, 3.82), (1.27, 3.82), arrowstyle="-|>", mutation_scale=12,
+                                 color=plots.AWD, ls="--"))  # fmt: skip
+    notes = dict(color=plots.AWD, va="center", fontsize=9.5)
+    ax.text(5.1, 4.02, "transform with the new ψ", ha="center", **notes)
+    ax.text(8.87, 4.61, "adapt", ha="right", **notes)
+    return fig
+
+
+def _largest(
+    ax: Axes, box: tuple, bands: Sequence[np.ndarray], names: Sequence[str], k: int
+) -> None:
+    """Bands as rows of stems, the `k` largest of each in blue with a dot."""
+    x, y, width, height = box
+    top = max(np.abs(b).max() for b in bands)
+    row = height / len(bands)
+    for i, (band, name) in enumerate(zip(bands, names, strict=True)):
+        base = y + row * (len(bands) - i - 0.6)
+        at = x + 0.7 + (width - 0.8) * (np.arange(len(band)) + 0.5) / len(band)
+        # Square roots, so that fine bands can be seen beside coarse ones.
+        tip = base + 0.55 * row * np.sign(band) * np.sqrt(np.abs(band) / top)
+        best = np.argsort(-band, kind="stable")[:k]
+        ax.plot([x + 0.65, x + width - 0.05], [base, base], color="0.85", lw=0.6)
+        ax.vlines(at, base, tip, color="0.75", lw=1.4)
+        ax.vlines(at[best], base, tip[best], color=plots.AWD, lw=1.8)
+        ax.plot(at[best], tip[best], "o", color=plots.AWD, ms=3)
+        ax.text(x + 0.05, base, name, va="center", fontsize=9)
+
+
 def _curve(ax: Axes, box: tuple, values: np.ndarray, colour: str) -> None:
     x, y, width, height = box
     span = values.max() - values.min()
