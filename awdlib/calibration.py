@@ -27,7 +27,7 @@ LAGS = 21  # 0 to 20 s
 EDGES = {
     "lifetime": np.arange(15.0, 166, 10),  # seconds
     "clathrin": np.arange(0.0, 6001, 250),  # counts, mean over a track
-    "auxilin": np.arange(-1.5, 4.01, 0.25),  # y, standard deviations
+    "auxilin": np.arange(-2.5, 4.01, 0.25),  # y, standard deviations
     "run": np.arange(-0.5, 31, 1),  # frames
 }
 
@@ -38,7 +38,7 @@ class Statistic:
 
     Attributes
     ----------
-    label, unit : str
+    label : str
     of : callable
         From the columns to one number.
     distribution : str or None
@@ -46,7 +46,6 @@ class Statistic:
     """
 
     label: str
-    unit: str
     of: Callable[[Columns], float]
     distribution: str | None = None
 
@@ -124,29 +123,29 @@ def _gap(part: slice) -> Callable[[Columns], float]:
 
 
 STATISTICS = {
-    "brief": Statistic("tracks under 25 s", "share", lambda c: float((c["lifetime"] < 25).mean())),
-    "lifetime_50": Statistic("lifetime, median", "s", _quantile("lifetime", 0.5), "lifetime"),
-    "lifetime_95": Statistic("lifetime, 95th percentile", "s", _quantile("lifetime", 0.95)),
-    "clathrin_05": Statistic("mean clathrin, 5th percentile", "counts", _quantile("mean", 0.05)),
-    "clathrin_50": Statistic("mean clathrin, median", "counts", _quantile("mean", 0.5), "mean"),
-    "clathrin_95": Statistic("mean clathrin, 95th percentile", "counts", _quantile("mean", 0.95)),
-    "peak_50": Statistic("largest clathrin, median", "counts", _quantile("peak", 0.5), "peak"),
-    "left": Statistic("clathrin left at the end", "share", lambda c: float(np.nanmean(c["left"]))),
-    "significant": Statistic("tracks with significant auxilin", "share", _share("significant")),
-    "run": Statistic("longest run of such frames, mean", "frames", _share("run"), "run"),
-    "hotspots": Statistic("hotspots (separate bursts)", "share", _share("hotspot")),
-    "auxilin_50": Statistic("auxilin, median", "counts", _quantile("auxilin", 0.5), "auxilin"),
-    "y_95": Statistic("y, 95th percentile", "sd", _quantile("y", 0.95), "y"),
-    "y_lifetime": Statistic("correlation of y and lifetime", "", _correlation("lifetime")),
-    "y_mean": Statistic("correlation of y and mean clathrin", "", _correlation("mean")),
-    "y_peak": Statistic("correlation of y and largest clathrin", "", _correlation("peak")),
-    "memory_1": Statistic("autocorrelation at 1 s", "", _memory(1)),
-    "memory_5": Statistic("autocorrelation at 5 s", "", _memory(5)),
-    "memory_10": Statistic("autocorrelation at 10 s", "", _memory(10)),
-    "memory_20": Statistic("autocorrelation at 20 s", "", _memory(20)),
-    "gap_start": Statistic("most − least auxilin, x of 0–9", "sd", _gap(slice(0, 10))),
-    "gap_middle": Statistic("most − least auxilin, x of 10–29", "sd", _gap(slice(10, 30))),
-    "gap_end": Statistic("most − least auxilin, x of 30–39", "sd", _gap(slice(30, 40))),
+    "brief": Statistic("tracks under 25 s", lambda c: float((c["lifetime"] < 25).mean())),
+    "lifetime_50": Statistic("lifetime, median, s", _quantile("lifetime", 0.5), "lifetime"),
+    "lifetime_95": Statistic("lifetime, 95th percentile, s", _quantile("lifetime", 0.95)),
+    "clathrin_05": Statistic("mean clathrin, 5th percentile, counts", _quantile("mean", 0.05)),
+    "clathrin_50": Statistic("mean clathrin, median, counts", _quantile("mean", 0.5), "mean"),
+    "clathrin_95": Statistic("mean clathrin, 95th percentile, counts", _quantile("mean", 0.95)),
+    "peak_50": Statistic("largest clathrin, median, counts", _quantile("peak", 0.5), "peak"),
+    "left": Statistic("clathrin left at the end", lambda c: float(np.nanmean(c["left"]))),
+    "significant": Statistic("tracks with significant auxilin", _share("significant")),
+    "run": Statistic("longest run of such frames, mean", _share("run"), "run"),
+    "hotspots": Statistic("hotspots (separate bursts)", _share("hotspot")),
+    "auxilin_50": Statistic("auxilin, median, counts", _quantile("auxilin", 0.5), "auxilin"),
+    "y_95": Statistic("y, 95th percentile, sd", _quantile("y", 0.95), "y"),
+    "y_lifetime": Statistic("correlation of y and lifetime", _correlation("lifetime")),
+    "y_mean": Statistic("correlation of y and mean clathrin", _correlation("mean")),
+    "y_peak": Statistic("correlation of y and largest clathrin", _correlation("peak")),
+    "memory_1": Statistic("autocorrelation at 1 s", _memory(1)),
+    "memory_5": Statistic("autocorrelation at 5 s", _memory(5)),
+    "memory_10": Statistic("autocorrelation at 10 s", _memory(10)),
+    "memory_20": Statistic("autocorrelation at 20 s", _memory(20)),
+    "gap_start": Statistic("most − least auxilin, x of 0–9, sd", _gap(slice(0, 10))),
+    "gap_middle": Statistic("most − least auxilin, x of 10–29, sd", _gap(slice(10, 30))),
+    "gap_end": Statistic("most − least auxilin, x of 30–39, sd", _gap(slice(30, 40))),
 }
 
 
@@ -209,7 +208,7 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        A row a statistic: ``name``, ``statistic``, ``unit``; ``real`` with its 95 % bootstrap
+        A row a statistic: ``name``, ``statistic``; ``real`` with its 95 % bootstrap
         interval over tracks ``real_low``, ``real_high``; ``simulated`` (mean over seeds) and
         ``simulated_sd`` (over seeds, empty for one); ``off``, simulated minus real in half widths
         of that interval; ``ks`` and ``ks_chance``, where the row names a distribution: its
@@ -231,7 +230,6 @@ def compare(
         {
             "name": list(STATISTICS),
             "statistic": [s.label for s in STATISTICS.values()],
-            "unit": [s.unit for s in STATISTICS.values()],
         }
     )
     empty = np.full(len(frame), np.nan)
@@ -428,8 +426,8 @@ def agreement(real: Outcome | None, simulated: Sequence[Outcome]) -> tuple[Any, 
     }  # fmt: skip
     found["words"] = (
         f"Simulated and real tracks put {found['agree']} of {len(frame)} pairs of models in the "
-        f"same order; of the {found['decided']} pairs that the real tracks decide (interval "
-        f"without 0), {found['decided_agree']}."
+        f"same order. The real tracks decide {found['decided']} pairs (interval without 0); "
+        f"of these the simulated ones order {found['decided_agree']} alike."
     )
     return table, found
 
@@ -466,22 +464,32 @@ def scores(real: Outcome | None, simulated: Sequence[Outcome]) -> Any:
 
 
 def printed(table: Any, **columns: str) -> Any:
-    """Columns of a table as text for a page, empty cells as –; ``head="column:format"``.
+    """Columns of a table as text for a page; the first becomes the index.
 
-    A format may be that of several columns: ``interval="low,high:.2f"`` gives ``.12 to .34``.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    **columns : str
+        Head of the page's column and ``names:format``. One name gives ``.12``, three ``.12 (.10 to
+        .14)``; an empty cell is –. Of a ``g`` format, numbers from 100 on are printed whole.
     """
     import pandas as pd
 
     from awdlib.results import fmt
 
-    def cell(row: Any, names: list[str], spec: str) -> str:
-        values = [row[name] for name in names]
-        if all(pd.isna(value) for value in values):
+    def text(value: Any, spec: str) -> str:
+        if pd.isna(value):
             return "–"
-        return " to ".join(fmt(v if isinstance(v, str) else float(v), spec) for v in values)
+        whole = spec.endswith("g") and abs(value) >= 100
+        return fmt(value if isinstance(value, str) else float(value), ".0f" if whole else spec)
+
+    def cell(row: Any, names: list[str], spec: str) -> str:
+        first, *ends = (text(row[name], spec) for name in names)
+        inner = "\u00a0to\u00a0".join(ends)  # an interval stays on one line
+        return f"{first} ({inner})" if ends and ends[0] != "–" else first
 
     shown = {}
     for head, form in columns.items():
         names, _, spec = form.partition(":")
         shown[head] = [cell(row, names.split(","), spec) for _, row in table.iterrows()]
-    return pd.DataFrame(shown).set_index(next(iter(columns)))
+    return pd.DataFrame(shown).set_index(next(iter(columns))).rename_axis("")

@@ -350,7 +350,7 @@ def test_too_few_simulated_tracks_are_refused():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_simulated_tracks_resemble_the_real_ones(seed):
-    """Ranges around the real values that data/README.md lists; wide enough for seeds 0 to 5."""
+    """Ranges around the real values, every seed by itself; test_calibration.py has the means."""
     tracks = cme.simulate_tracks(seed)
     frames = tracks.clathrin_frames
     mean = np.nanmean(frames, axis=1)
@@ -361,6 +361,8 @@ def test_simulated_tracks_resemble_the_real_ones(seed):
     assert 0.45 < mean.std() / mean.mean() < 0.62  # .531
     assert 850 < np.median(tracks.auxilin) < 1200  # 1,006
     assert 0.45 < np.corrcoef(mean, tracks.auxilin)[0, 1] < 0.65  # .543
+    assert 0.36 < np.corrcoef(tracks.lifetime_s, tracks.y)[0, 1] < 0.52  # .442
+    assert 170 < cme.is_hotspot(tracks.significant).sum() < 250  # 209
     test, folds = linear_scores(tracks)
     assert 0.25 < test < 0.45  # .321
     assert 0.25 < folds < 0.45  # .277
