@@ -175,20 +175,10 @@ def fit_many(
     centre = rows.mean(-1, keepdim=True)
     target = torch.as_tensor(y, dtype=torch.float64, device=rows.device)
     offset = target.mean()
-    row = (target - offset).expand(len(rows), 1, -1)
-    table = torch.cat([rows - centre, row, torch.ones_like(row)], 1)
-    parts = table.tensor_split(folds, -1)
-    moments = torch.stack([part @ part.mT for part in parts], 1)
-    whole = moments.sum(1, keepdim=True)
-    moments = torch.cat([whole, whole - moments], 1)  # of all, then without each fold
-    weights, sound = _least_squares(moments, count)
-    r2 = []
-    for fold, part in enumerate(parts, start=1):
-        residual = (weights[:, fold, None] @ part)[:, 0]
-        held = part[0, count]
-        spread = (held - held.mean()).square().sum()
-        r2.append(1 - residual.square().sum(-1) / spread)
-    cv_r2 = torch.stack(r2).mean(0).cpu().numpy()
+    parts, moments = _moments(rows - centre, target - offset, folds)
+    gram, cross, mean = _normal_equations(moments, count)
+    weights, sound = _solve(gram, cross, mean), _sound(gram)
+    cv_r2 = _held_out_r2(parts, weights[:, 1:]).cpu().numpy()
     fitted = (-weights[:, :1, :count] @ (rows_test - centre))[:, 0]
     prediction = (fitted - weights[:, 0, -1:] + offset).cpu().numpy()
     for i in np.flatnonzero(~sound.cpu().numpy()):
@@ -198,31 +188,94 @@ def fit_many(
     return cv_r2, prediction
 
 
-def _least_squares(moments: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """What maps (features, y, 1) to the residual of least squares, and where it can be trusted.
+def soft_cross_validated_r2(
+    features: torch.Tensor, y: torch.Tensor, *, folds: int = 5, ridge: float = 1e-9
+) -> torch.Tensor:
+    """`cross_validated_r2` of many sets of features, differentiable in the features.
 
     Parameters
     ----------
-    moments : torch.Tensor, shape (sets, fits, count + 2, count + 2)
-        Sums of products of the columns (features, y, 1).
+    features : torch.Tensor, shape (sets, examples, features)
+    y : torch.Tensor, shape (examples,)
+    ridge : float
+        Added to the normal equations, in units of the features' mean variance: it moves the score
+        by less than 1e-6 (of tracks), and keeps it and its gradient finite where features repeat.
 
     Returns
     -------
-    weights : torch.Tensor, shape (sets, fits, count + 2)
-    sound : torch.Tensor of bool, shape (sets,)
+    torch.Tensor, shape (sets,)
     """
+    rows = features.mT
+    # Any centre gives the same score: no gradient has to go through it.
+    parts, moments = _moments(rows - rows.detach().mean(-1, keepdim=True), y - y.mean(), folds)
+    weights = _solve(*_normal_equations(moments[:, 1:], rows.shape[1]), ridge)
+    return _held_out_r2(parts, weights)
+
+
+def _moments(
+    rows: torch.Tensor, y: torch.Tensor, folds: int
+) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
+    """Sums of products of (features, y, 1) over all examples, then over all without each fold.
+
+    Parameters
+    ----------
+    rows : torch.Tensor, shape (sets, features, examples)
+    y : torch.Tensor, shape (examples,)
+
+    Returns
+    -------
+    parts : tuple of torch.Tensor, each (sets, features + 2, examples of a fold)
+    moments : torch.Tensor, shape (sets, folds + 1, features + 2, features + 2)
+    """
+    row = y.expand(len(rows), 1, -1)
+    table = torch.cat([rows, row, torch.ones_like(row)], 1)
+    parts = table.tensor_split(folds, -1)
+    moments = torch.stack([part @ part.mT for part in parts], 1)
+    whole = moments.sum(1, keepdim=True)
+    return parts, torch.cat([whole, whole - moments], 1)
+
+
+def _held_out_r2(parts: tuple[torch.Tensor, ...], weights: torch.Tensor) -> torch.Tensor:
+    """Mean over folds of R²; `weights` (sets, folds, features + 2) map to the residual."""
+    r2 = []
+    for fold, part in enumerate(parts):
+        residual = (weights[:, fold, None] @ part)[:, 0]
+        held = part[0, -2]  # y
+        spread = (held - held.mean()).square().sum()
+        r2.append(1 - residual.square().sum(-1) / spread)
+    return torch.stack(r2).mean(0)
+
+
+def _normal_equations(
+    moments: torch.Tensor, count: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Centred products of features, those with y, and the means of (features, y)."""
     mean = moments[..., :-1, -1] / moments[..., -1:, -1]
     centred = moments[..., :-1, :-1] - moments[..., :-1, -1:] * mean[..., None, :]
-    gram, cross = centred[..., :count, :count], centred[..., :count, count:]
+    return centred[..., :count, :count], centred[..., :count, count:], mean
+
+
+def _solve(
+    gram: torch.Tensor, cross: torch.Tensor, mean: torch.Tensor, ridge: float = 0.0
+) -> torch.Tensor:
+    """What maps (features, y, 1) to the residual of least squares, (..., features + 2)."""
+    if ridge:
+        size = gram.detach().diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+        eye = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+        gram = gram + ridge * size * eye
+    factor, _ = torch.linalg.cholesky_ex(gram)  # without a check: see `_sound`
+    slope = torch.cholesky_solve(cross, factor)[..., 0]
+    intercept = mean[..., -1] - (slope * mean[..., :-1]).sum(-1)
+    ones = torch.ones_like(intercept)
+    return torch.cat([-slope, torch.stack([ones, -intercept], -1)], -1)
+
+
+def _sound(gram: torch.Tensor) -> torch.Tensor:
+    """Which sets' normal equations (sets, fits, features, features) can all be trusted."""
     size = gram.diagonal(dim1=-2, dim2=-1).sqrt()
     scaled = gram / (size[..., None] * size[..., None, :])
     # A constant feature divides 0 by 0: any value will do that is not sound.
     smallest = torch.linalg.eigvalsh(scaled.nan_to_num(0, 0, 0))[..., 0]
     values = torch.linalg.eigvalsh(gram)
-    sound = smallest * WORST_CONDITION > count
-    sound = (sound & (values[..., 0] * WORST_SPREAD > values[..., -1])).all(-1)
-    factor, _ = torch.linalg.cholesky_ex(gram)  # where it fails, `sound` is false
-    slope = torch.cholesky_solve(cross, factor)[..., 0]
-    intercept = mean[..., count] - (slope * mean[..., :count]).sum(-1)
-    ones = torch.ones_like(intercept)
-    return torch.cat([-slope, torch.stack([ones, -intercept], -1)], -1), sound
+    sound = smallest * WORST_CONDITION > gram.shape[-1]
+    return (sound & (values[..., 0] * WORST_SPREAD > values[..., -1])).all(-1)
