@@ -1,32 +1,22 @@
-"""The clathrin experiment (paper, Sec. 4.2): its teachers, its Table 1 and its claims."""
+"""The clathrin experiment (paper, Sec. 4.2): its sizes, its teachers and what is distilled."""
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from awdlib import filters, metrics, networks, paper, predictors
-from awdlib.datasets.tracks import Tracks
-from awdlib.experiments import Signals, predict
+from awdlib import attribution, experiments, networks
+from awdlib.datasets.tracks import TEST_CELLS, Tracks, auxilin_seen
+from awdlib.experiments import Judged, Signals
+from awdlib.sweep import Sweep, published_grids, sweep
 from awdlib.threads import one_thread
 
-EARLY_STOPPING_CELL = 6  # a training cell
-# Rows of Table 1, ours: the label, and the paper's column of the same model.
-TABLE1 = {
-    "awd": ("AWD", "AWD"),
-    "awd_without_interpretation": (
-        "AWD without interpretation loss",
-        "AWD without interpretation loss",
-    ),
-    "db5": ("DB5", "DB5"),
-    "lstm_authors": ("LSTM, the authors'", "LSTM"),
-    "lstm_ours": ("LSTM, trained here", "LSTM"),
-    "random_best": ("Random wavelets, best of as many", None),
-    "random_any": ("Random wavelets, any one", None),
-}
+PUBLISHED = {"lam": 0.005, "gamma": 0.04281}  # of the grid; the paper prints 0.043
+ALL_PAIRS = tuple((a, b) for a in range(1, 9) for b in range(a + 1, 9))
 
 
 @dataclass(frozen=True)
@@ -39,36 +29,81 @@ class Size:
         Simulated tracks; real ones are taken all.
     lams, gammas : tuple of int
         Places in the published grids of 5 and 21 values.
+    sym5_gammas, sym5_seeds : tuple of int
+        The same for the sweep from Sym5, and its seeds.
     seeds : tuple of int
-        Of the distillation (the paper's are the five of ``paper``).
-    epochs, lstm_seeds, lstm_epochs : int
+        Of the distillation and of the LSTMs trained here (the paper's are the five of ``paper``).
+    epochs, lstm_epochs : int
     draws : int
         Groups of random orthonormal wavelets, each as many as the grid has fits.
+    supervised : tuple of int
+        Starts and steps of a search by supervision alone.
+    splits : tuple of pairs of int
+        Test cells of the sensitivity to the split.
+    lengths : tuple of int
+        Track lengths of the sensitivity to the length.
+    dtype : torch.dtype
+        Of networks and distillation; predictors are always judged in float64.
     """
 
     tracks: int
     lams: tuple[int, ...]
     gammas: tuple[int, ...]
+    sym5_gammas: tuple[int, ...]
+    sym5_seeds: tuple[int, ...]
     seeds: tuple[int, ...]
     epochs: int
-    lstm_seeds: int
     lstm_epochs: int
     draws: int
+    supervised: tuple[int, int]
+    splits: tuple[tuple[int, int], ...]
+    lengths: tuple[int, ...]
+    dtype: torch.dtype = field(default=torch.float32)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields as results can keep them."""
+        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
 
 
 SIZES = {
-    "smoke": Size(400, (1, 4), (0, 7, 11, 15), (1, 10), 6, 2, 12, 4),
-    "laptop": Size(1618, (0, 1, 2, 3, 4), (0, *range(1, 20, 2), 20), (1, 10, 100), 100, 5, 200, 10),
-    "paper": Size(
-        1618, (0, 1, 2, 3, 4), tuple(range(21)), (1, 10, 100, 1000, 10000), 100, 5, 200, 20
+    "smoke": Size(
+        tracks=400, lams=(1, 4), gammas=(0, 7, 11, 15), sym5_gammas=(0, 11), sym5_seeds=(1,),
+        seeds=(1, 10), epochs=6, lstm_epochs=12, draws=4, supervised=(8, 5), splits=((5, 6),),
+        lengths=(30,), dtype=torch.float64,
     ),
-}
+    "laptop": Size(
+        tracks=1618, lams=(0, 1, 2, 3, 4), gammas=tuple(range(21)),
+        sym5_gammas=(0, 5, 9, 11, 12, 13, 14), sym5_seeds=(1,), seeds=(1, 10, 100), epochs=100,
+        lstm_epochs=200, draws=10, supervised=(20, 60), splits=((1, 2), (3, 4), (5, 6), (7, 8)),
+        lengths=(30, 60),
+    ),
+    "paper": Size(
+        tracks=1618, lams=(0, 1, 2, 3, 4), gammas=tuple(range(21)), sym5_gammas=tuple(range(21)),
+        sym5_seeds=(1, 10, 100, 1000, 10000), seeds=(1, 10, 100, 1000, 10000), epochs=100,
+        lstm_epochs=200, draws=50, supervised=(100, 100), splits=ALL_PAIRS, lengths=(30, 60),
+    ),
+}  # fmt: skip
 
 
-def signals_of(tracks: Tracks, *, device: str = "cpu") -> Signals:
-    """Tracks as tensors, split by cell; the test cells are never among the training ones."""
-    train, test = tracks.train, tracks.test
-    x, x_test = (torch.from_numpy(t.x)[:, None].to(device) for t in (train, test))
+def signals_of(
+    tracks: Tracks,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float64,
+    test_cells: Sequence[int] = TEST_CELLS,
+) -> Signals:
+    """Tracks as tensors, split by cell; the test cells are never among the training ones.
+
+    Raises
+    ------
+    ValueError
+        If no track is left to train on, or to test with.
+    """
+    testing = np.isin(tracks.cell, test_cells)
+    if testing.all() or not testing.any():
+        raise ValueError(f"test cells {tuple(test_cells)} leave no tracks to train on, or to test")
+    train, test = tracks.select(~testing), tracks.select(testing)
+    x, x_test = (torch.from_numpy(t.x)[:, None].to(device, dtype) for t in (train, test))
     return Signals(x=x, y=train.y, group=train.cell, x_test=x_test, y_test=test.y)
 
 
@@ -77,22 +112,28 @@ def train_lstm(
     *,
     seed: int,
     hidden: int = 20,
+    inputs: int = 1,
     epochs: int = 200,
     progress: Callable[[int, int], None] | None = None,
 ) -> networks.ClathrinLSTM:
-    """An LSTM trained on cells 1 to 5, stopped early on cell 6; it never sees cells 7 and 8.
+    """An LSTM trained on all training cells but the last, which stops it early.
+
+    With cells 7 and 8 to test: trained on 1 to 5, stopped on 6. It never sees test cells.
 
     Parameters
     ----------
     signals : Signals
     seed : int
         Of the weights' start and of the shuffling.
-    hidden, epochs : int
+    hidden, inputs : int
+        Of `awdlib.networks.ClathrinLSTM`.
+    epochs : int
+        At most.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = networks.ClathrinLSTM(hidden).to(signals.x)
-    held = torch.from_numpy(signals.group == EARLY_STOPPING_CELL).to(signals.x.device)
+        model = networks.ClathrinLSTM(hidden, inputs).to(signals.x)
+    held = torch.from_numpy(signals.group == signals.group.max()).to(signals.x.device)
     y = torch.from_numpy(signals.y).to(signals.x)
     with one_thread():
         networks.train_regressor(
@@ -100,6 +141,206 @@ def train_lstm(
             seed=seed, epochs=epochs, progress=progress,
         )  # fmt: skip
     return model
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Networks to distil, and their gradients: one network, or one for every seed.
+
+    Attributes
+    ----------
+    networks : list of torch.nn.Module
+    gradients, gradients_test : torch.Tensor, shape of the signals or (networks, *that)
+        With respect to training and test tracks.
+    prediction : numpy.ndarray, shape (networks, tests)
+    """
+
+    networks: list[torch.nn.Module]
+    gradients: torch.Tensor
+    gradients_test: torch.Tensor
+    prediction: np.ndarray
+
+    def of(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients at training and test tracks, of the network that the k-th seed distils.
+
+        More members than networks are given the networks in turn.
+        """
+        if len(self.networks) == 1:
+            return self.gradients, self.gradients_test
+        return self.gradients[k % len(self.networks)], self.gradients_test[k % len(self.networks)]
+
+
+def teacher_of(models: Sequence[torch.nn.Module], signals: Signals) -> Teacher:
+    """The teacher that these networks make: asked once for everything that is needed of them."""
+    with one_thread():
+        train, test = (
+            torch.stack([attribution.input_gradients(m, x) for m in models])
+            for x in (signals.x, signals.x_test)
+        )
+        prediction = np.stack([experiments.predict(m, signals.x_test) for m in models])
+    if len(models) == 1:
+        train, test = train[0], test[0]
+    return Teacher(list(models), train, test, prediction.astype(np.float64))
+
+
+def train_teacher(
+    signals: Signals,
+    seeds: Sequence[int],
+    *,
+    epochs: int,
+    hidden: int = 20,
+    inputs: int = 1,
+    executor: Executor | None = None,
+) -> Teacher:
+    """`train_lstm` with every seed, and the teacher that these networks make."""
+    options: dict[str, Any] = {"epochs": epochs, "hidden": hidden, "inputs": inputs}
+    if executor is None:
+        models = [train_lstm(signals, seed=s, **options) for s in seeds]
+    else:
+        waiting = [executor.submit(train_lstm, signals, seed=s, **options) for s in seeds]
+        models = [future.result() for future in waiting]
+    return teacher_of(models, signals)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep of one teacher from one start, and how its filters predict.
+
+    Attributes
+    ----------
+    teacher, start : str
+    grid : awdlib.sweep.Sweep
+    judged : awdlib.experiments.Judged
+        Arrays (lams, gammas, seeds, ...).
+    penalty, valid : numpy.ndarray, shape (lams, gammas, seeds)
+    chosen, chosen_plain : list of (λ, γ, seed) indices
+        By cross-validation, of every seed; and among the fits with γ = 0.
+    """
+
+    teacher: str
+    start: str
+    grid: Sweep
+    judged: Judged
+    penalty: np.ndarray
+    valid: np.ndarray
+    chosen: list[tuple[int, int, int]]
+    chosen_plain: list[tuple[int, int, int]]
+
+    @property
+    def h(self) -> torch.Tensor:
+        """The chosen filter of every seed, (seeds, taps)."""
+        return experiments.pick(self.grid.h, self.chosen)
+
+    @property
+    def published(self) -> tuple[int, int]:
+        """Place of the published (λ, γ) in the grid, or of the nearest."""
+        return (
+            experiments.nearest(self.grid.lams, PUBLISHED["lam"]),
+            experiments.nearest(self.grid.gammas, PUBLISHED["gamma"]),
+        )
+
+
+def distil(
+    signals: Signals,
+    gradients: torch.Tensor,
+    size: Size,
+    *,
+    teacher: str,
+    start: str = "db5",
+    ledger: Path | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Swept:
+    """The published sweep, its filters judged and chosen by cross-validation.
+
+    Parameters
+    ----------
+    signals : Signals
+    gradients : torch.Tensor
+        Of the teacher, at the training tracks: a network's, or a network's for every seed.
+    size : Size
+    teacher, start : str
+        The teacher's name; a PyWavelets name.
+    ledger, executor, progress
+        As of `awdlib.sweep.sweep`.
+    """
+    again = start == "sym5"
+    lams, gammas = published_grids()
+    seeds = size.sym5_seeds if again else size.seeds
+    if gradients.ndim > signals.x.ndim:
+        gradients = gradients[: len(seeds)]
+    grid = sweep(
+        signals.x, gradients=gradients, start=start, lams=lams[list(size.lams)],
+        gammas=gammas[list(size.sym5_gammas if again else size.gammas)],
+        seeds=seeds, epochs=size.epochs,
+        ledger=ledger, executor=executor, progress=progress,
+    )  # fmt: skip
+    judged = experiments.judge_grid(grid, signals)
+    penalty, valid = experiments.validity_of_grid(grid.h)
+    chosen, plain = (
+        experiments.choose(judged.cv_r2),
+        experiments.choose(judged.cv_r2, gammas=slice(1)),
+    )
+    return Swept(teacher, start, grid, judged, penalty, valid, chosen, plain)
+
+
+def filters_kept(sweeps: Sequence[Swept]) -> dict[str, np.ndarray]:
+    """Every filter of every sweep, in full precision, with all that says which it is.
+
+    Returns
+    -------
+    dict
+        ``h`` (n, taps), and of length n: ``lam``, ``gamma``, ``seed``, ``start``, ``teacher``,
+        ``cv_r2``, ``r2`` (test), ``penalty``, ``valid``, ``chosen``.
+    """
+    parts: list[dict[str, Any]] = []
+    for one in sweeps:
+        shape = one.judged.cv_r2.shape
+        lam, gamma, seed = np.meshgrid(
+            one.grid.lams, one.grid.gammas, one.grid.seeds, indexing="ij"
+        )
+        chosen = np.zeros(shape, dtype=bool)
+        chosen[tuple(zip(*one.chosen, strict=True))] = True
+        parts.append({
+            "h": one.grid.h.flatten(0, 2).cpu().numpy(),
+            "lam": lam, "gamma": gamma, "seed": seed,
+            "start": np.full(shape, one.start), "teacher": np.full(shape, one.teacher),
+            "cv_r2": one.judged.cv_r2, "r2": one.judged.r2,
+            "penalty": one.penalty, "valid": one.valid, "chosen": chosen,
+        })  # fmt: skip
+    return {
+        name: np.concatenate(
+            [p[name].reshape(-1, *p[name].shape[3:]) if name != "h" else p[name] for p in parts]
+        )
+        for name in parts[0]
+    }
+
+
+def grid_of(arrays: Mapping[str, np.ndarray], teacher: str, start: str) -> dict[str, np.ndarray]:
+    """One sweep of `filters_kept`, its arrays back as (lams, gammas, seeds, ...).
+
+    Returns
+    -------
+    dict
+        ``h``, ``cv_r2``, ``r2``, ``penalty``, ``valid``, ``chosen``; and ``lams``, ``gammas``,
+        ``seeds``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such sweep.
+    """
+    rows = (arrays["teacher"] == teacher) & (arrays["start"] == start)
+    if not rows.any():
+        raise KeyError(f"no sweep of the teacher '{teacher}' from '{start}'")
+    found: dict[str, np.ndarray] = {
+        "lams": np.unique(arrays["lam"][rows]), "gammas": np.unique(arrays["gamma"][rows]),
+        "seeds": np.unique(arrays["seed"][rows]),
+    }  # fmt: skip
+    shape = tuple(len(axis) for axis in found.values())
+    for name in ("h", "cv_r2", "r2", "penalty", "valid", "chosen"):
+        found[name] = arrays[name][rows].reshape(*shape, *arrays[name].shape[1:])
+    return found
 
 
 def describe(tracks: Tracks) -> dict[str, object]:
@@ -110,172 +351,6 @@ def describe(tracks: Tracks) -> dict[str, object]:
         "n_train": len(tracks.train),
         "n_test": len(tracks.test),
         "share_significant": float(tracks.significant.any(1).mean()),
+        "share_seen": float(auxilin_seen(tracks.significant).mean()),
         "lifetime_median": float(np.median(tracks.lifetime_s)),
     }
-
-
-def summary(tracks: Tracks) -> dict[str, np.ndarray]:
-    """Distributions by which simulated tracks are held against real ones; no track is kept.
-
-    Returns
-    -------
-    dict
-        ``lifetime`` (share of tracks per 10 s from 15 to 165 s), ``auxilin`` (share per 0.25
-        standard deviations from −1.5 to 4), ``autocorrelation`` of clathrin frame by frame at lags
-        0 to 20 s, and the mean standardised track of the third with the most auxilin, ``most``,
-        and of the third with the least, ``least``.
-    """
-    lifetime = np.histogram(tracks.lifetime_s, np.arange(15, 166, 10))[0] / len(tracks)
-    auxilin = np.histogram(tracks.y, np.arange(-1.5, 4.01, 0.25))[0] / len(tracks)
-    centred = tracks.clathrin_frames - np.nanmean(tracks.clathrin_frames, axis=1, keepdims=True)
-    scaled = centred / np.nanstd(tracks.clathrin_frames, axis=1, keepdims=True)
-    lags = [np.nanmean(scaled[:, : scaled.shape[1] - k] * scaled[:, k:]) for k in range(21)]
-    low, high = np.quantile(tracks.y, [1 / 3, 2 / 3])
-    return {
-        "lifetime": lifetime,
-        "auxilin": auxilin,
-        "autocorrelation": np.array(lags),
-        "most": tracks.x[tracks.y >= high].mean(0),
-        "least": tracks.x[tracks.y <= low].mean(0),
-    }
-
-
-def table1(rows: Mapping[str, Mapping[str, float | None]]):
-    """Table 1: our rows with the published numbers beside them, a pandas.DataFrame.
-
-    Parameters
-    ----------
-    rows : mapping of name to numbers
-        Names are `TABLE1`'s.
-    """
-    import pandas as pd
-
-    printed = paper.published("table1").set_index(["row", "column"])["value"]
-    records = []
-    for name, (label, column) in TABLE1.items():
-        if name not in rows:
-            continue
-        own = rows[name]
-        records.append(
-            {
-                "name": name, "row": label,
-                **{key: own.get(key) for key in ("r2", "r2_low", "r2_high", "r2_sd", "members")},
-                "r2_paper": printed.get(("R2", column)),
-                "compression": own.get("compression"), "compression_sd": own.get("compression_sd"),
-                "compression_paper": printed.get(("compression factor", column)),
-                "parameters": own.get("parameters"),
-            }
-        )  # fmt: skip
-    frame = pd.DataFrame(records)
-    numeric = [c for c in frame if c not in ("name", "row")]
-    return frame.astype({c: "Float64" for c in numeric}).astype(
-        {"members": "Int64", "parameters": "Int64"}
-    )
-
-
-def claim_quantities(
-    rows: Mapping[str, Mapping[str, float | None]],
-    samples: Mapping[str, np.ndarray],
-    compressions: Mapping[str, np.ndarray],
-    h_awd: torch.Tensor,
-) -> dict[str, dict[str, float | int | str]]:
-    """The quantities that the claims about clathrin tracks are judged by, with intervals.
-
-    Parameters
-    ----------
-    rows, samples
-        From `awdlib.experiments.compare_r2`.
-    compressions : mapping of name to numpy.ndarray, shape (seeds, test tracks)
-    h_awd : torch.Tensor, shape (seeds, taps)
-
-    Returns
-    -------
-    dict
-        Differences of R² (positive where AWD is better), the reduction of the compression factor,
-        and the distance of wavelets between seeds over the wavelet's norm.
-    """
-    n, count = compressions["awd"].shape[1], len(samples["awd"])
-    kind = "95 %, test tracks and members"
-    claims = {}
-    pairs = [("awd", other) for other in samples if not other.startswith("awd")]
-    pairs += [("awd_without_interpretation", o) for o in ("db5", "lstm_ours", "lstm_authors")]
-    short = {"awd": "awd", "awd_without_interpretation": "no_interpretation"}
-    for name, other in pairs:
-        if other in samples:
-            value = float(rows[name]["r2"] or 0) - float(rows[other]["r2"] or 0)
-            paired = samples[name] - samples[other]
-            claims[f"{short[name]}_minus_{other}"] = metrics.estimate(value, paired, n, kind)
-    rng = np.random.default_rng(1)
-    tracks = rng.integers(0, n, (count, n))
-    seeds = rng.integers(0, len(h_awd), (count, len(h_awd)))
-    drawn = compressions["awd"][:, tracks].mean(-1).T  # (count, seeds)
-    ratio = np.take_along_axis(drawn, seeds, 1).mean(1) / compressions["db5"][0][tracks].mean(1)
-    reduction = 1 - compressions["awd"].mean() / compressions["db5"].mean()
-    claims["compression_reduction"] = metrics.estimate(reduction, 1 - ratio, n, kind)
-    psi = filters.cascade(h_awd.double())[1]
-    apart = [
-        float(filters.distance(a, b)) / float(a.norm())
-        for i, a in enumerate(psi)
-        for b in psi[i + 1 :]
-    ]
-    if apart:
-        claims["seed_distance"] = {
-            "estimate": float(np.mean(apart)), "low": min(apart), "high": max(apart),
-            "n": len(apart), "kind": "range over pairs of seeds",
-        }  # fmt: skip
-    return claims
-
-
-def prediction_times(
-    model: torch.nn.Module, h: torch.Tensor, signals: Signals, *, repeats: int = 21
-) -> dict[str, Any]:
-    """How many times faster the small model predicts the test tracks than the network.
-
-    Returns
-    -------
-    dict
-        Median seconds of ``network`` (its forward pass), of ``published`` (the linear model on
-        ready-made features, as the authors' code times it) and of ``end_to_end`` (transform and
-        features included), for all test tracks; ``ratio_published`` and ``ratio_end_to_end``,
-        network over model, with intervals over interleaved repeats.
-    """
-    features = predictors.largest_coefficients(signals.x, h)
-    linear = predictors.fit_linear(features, signals.y)
-    ready = predictors.largest_coefficients(signals.x_test, h)
-    tasks: dict[str, Callable[[], object]] = {
-        "network": lambda: predict(model, signals.x_test),
-        "published": lambda: linear.predict(ready),
-        "end_to_end": lambda: linear.predict(predictors.largest_coefficients(signals.x_test, h)),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for repeat in range(repeats + 3):
-        for name, task in tasks.items():
-            started = time.perf_counter()
-            task()
-            if repeat >= 3:  # the first ones warm caches up
-                seconds[name].append(time.perf_counter() - started)
-    rng = np.random.default_rng(0)
-    found: dict[str, Any] = {name: float(np.median(s)) for name, s in seconds.items()}
-    for name in ("published", "end_to_end"):
-        ratio = np.array(seconds["network"]) / np.array(seconds[name])
-        medians = np.median(ratio[rng.integers(0, repeats, (2000, repeats))], axis=1)
-        value = float(np.median(ratio))
-        found[f"ratio_{name}"] = metrics.estimate(value, medians, repeats, "95 %, repeats")
-    return found
-
-
-def printed_table1(table):
-    """`table1` as text for a page, a pandas.DataFrame of strings indexed by model."""
-    import pandas as pd
-
-    def text(value: float, spec: str) -> str:
-        return "—" if pd.isna(value) else format(value, spec)
-
-    columns = {
-        "R²": ("r2", ".3f"), "low": ("r2_low", ".3f"), "high": ("r2_high", ".3f"),
-        "sd": ("r2_sd", ".3f"), "of": ("members", ".0f"), "R² (paper)": ("r2_paper", ".3f"),
-        "compression": ("compression", ".3f"), "sd ": ("compression_sd", ".3f"),
-        "compression (paper)": ("compression_paper", ".3f"), "parameters": ("parameters", ".0f"),
-    }  # fmt: skip
-    shown = {head: [text(v, spec) for v in table[key]] for head, (key, spec) in columns.items()}
-    return pd.DataFrame(shown, index=pd.Index(table["row"], name=""))

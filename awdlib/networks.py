@@ -10,23 +10,25 @@ from torch import nn
 class ClathrinLSTM(nn.Module):
     """The paper's network for clathrin tracks: one LSTM layer read at its last step.
 
-    The authors' code feeds 40 steps of one value to 20 hidden units; App. C says "input size 40,
-    hidden size 40".
+    The authors' code feeds 40 steps of one value to 20 hidden units; App. C says "input of size
+    40", "hidden size of 40": taken by the word, one step of 40 values.
 
     Parameters
     ----------
     hidden : int
         Hidden units.
+    inputs : int
+        Consecutive values fed at each step.
     """
 
-    def __init__(self, hidden: int = 20):
+    def __init__(self, hidden: int = 20, inputs: int = 1):
         super().__init__()
-        self.lstm = nn.LSTM(1, hidden, batch_first=True)
+        self.lstm = nn.LSTM(inputs, hidden, batch_first=True)
         self.fc = nn.Linear(hidden, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, 1, time) to (batch,)."""
-        states, _ = self.lstm(x.transpose(1, 2))
+        """(batch, 1, time) to (batch,); time must be a multiple of `inputs`."""
+        states, _ = self.lstm(x.unflatten(-1, (-1, self.lstm.input_size))[:, 0])
         return self.fc(states[:, -1])[:, 0]
 
 

@@ -106,6 +106,34 @@ def resample(frames: np.ndarray, length: int = 40) -> np.ndarray:
     return np.where(i < m, np.take_along_axis(packed, index, axis=1), 0.0)
 
 
+def longest_run(significant: np.ndarray) -> np.ndarray:
+    """Return the longest run of consecutive significant frames of every track.
+
+    Parameters
+    ----------
+    significant : (n, frames) bool array
+
+    Returns
+    -------
+    (n,) int array
+    """
+    run = longest = np.zeros(len(significant), int)
+    for now in significant.T:
+        run = np.where(now, run + 1, 0)
+        longest = np.maximum(longest, run)
+    return longest
+
+
+def auxilin_seen(significant: np.ndarray) -> np.ndarray:
+    """Return which tracks show auxilin: at least three consecutive significant frames.
+
+    The successful events, against the abortive ones. One significant frame would not do: at
+    p < 0.05 a track of 50 frames has one by chance nine times in ten, three in a row less than
+    once in a hundred.
+    """
+    return longest_run(significant) >= 3
+
+
 def is_hotspot(significant: np.ndarray) -> np.ndarray:
     """Return which tracks show several separate auxilin bursts.
 

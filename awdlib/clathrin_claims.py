@@ -1,0 +1,203 @@
+"""The quantities that the claims about clathrin tracks are judged by, with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import filters, metrics, paper, reading
+from awdlib.clathrin import Swept
+from awdlib.clathrin_reading import mean_coefficients
+from awdlib.experiments import Signals
+
+OVER = "95 %, test tracks and members"
+# The differences of R² that the claims and the text speak of.
+DIFFERENCES = [
+    *[("awd_authors", other) for other in (
+        "db5", "lstm_authors", "lstm_ours", "awd_without_interpretation", "awd_ours",
+        "random_best", "supervised", "ridge", "minirocket", "lifetime_amplitude",
+    )],
+    *[("awd_ours", other) for other in (
+        "db5", "lstm_authors", "lstm_ours", "awd_without_interpretation", "random_best",
+        "supervised", "ridge", "minirocket", "lifetime_amplitude",
+    )],
+    *[("awd_without_interpretation", other) for other in (
+        "db5", "lstm_ours", "lstm_authors", "random_best",
+    )],
+    ("random_best", "db5"), ("random_best", "lstm_ours"), ("random_best", "lstm_authors"),
+    ("supervised", "random_best"), ("random_best", "ridge"), ("lstm_authors", "lstm_ours"),
+]  # fmt: skip
+SHORT = {"awd_without_interpretation": "no_interpretation"}
+
+
+def differences(
+    rows: Mapping[str, Mapping[str, Any]], samples: Mapping[str, np.ndarray], n: int
+) -> dict[str, dict[str, float | int | str]]:
+    """`DIFFERENCES` of R², paired on the same bootstrap samples; those whose rows are there."""
+    found = {}
+    for name, other in DIFFERENCES:
+        if name in samples and other in samples:
+            value = rows[name]["r2"] - rows[other]["r2"]
+            key = f"{short(name)}_minus_{short(other)}"
+            found[key] = metrics.estimate(value, samples[name] - samples[other], n, OVER)
+    return found
+
+
+def short(name: str) -> str:
+    """A row's name as it stands in the names of differences."""
+    return SHORT.get(name, name)
+
+
+def expected() -> list[str]:
+    """Names of all claims' quantities; one that a run cannot have is stored as None."""
+    pairs = [f"{short(a)}_minus_{short(b)}" for a, b in DIFFERENCES]
+    return [*pairs, *(q.removeprefix("claims.") for q in paper.claims("cme")["quantity"])]
+
+
+def in_words(difference: Mapping[str, float | None] | None) -> str | None:
+    """What a difference of R² says, in words that its interval allows."""
+    if not difference or difference["low"] is None or difference["high"] is None:
+        return None
+    if difference["low"] > 0:
+        return "better than"
+    return "worse than" if difference["high"] < 0 else "not clearly different from"
+
+
+def compression_reduction(awd: np.ndarray, db5: np.ndarray) -> dict[str, Any]:
+    """1 − AWD's compression factor / DB5's.
+
+    Parameters
+    ----------
+    awd, db5 : numpy.ndarray, shape (seeds, tests) and (1, tests)
+    """
+    rng, (members, n) = np.random.default_rng(1), awd.shape
+    tracks = rng.integers(0, n, (2000, n))
+    seeds = rng.integers(0, members, (2000, members))
+    drawn = awd[:, tracks].mean(-1).T  # (count, seeds)
+    ratio = np.take_along_axis(drawn, seeds, 1).mean(1) / db5[0][tracks].mean(1)
+    return metrics.estimate(1 - awd.mean() / db5.mean(), 1 - ratio, n, OVER)
+
+
+def _over(values: np.ndarray | Sequence[float], kind: str) -> dict[str, Any]:
+    """Mean and range."""
+    values = np.asarray(values, dtype=float)
+    return {
+        "estimate": float(values.mean()), "low": float(values.min()), "high": float(values.max()),
+        "n": len(values), "kind": kind,
+    }  # fmt: skip
+
+
+def seed_distances(h: torch.Tensor) -> np.ndarray:
+    """Distance of every pair of wavelets over the norm of the first, (pairs,)."""
+    psi = filters.cascade(h.double())[1]
+    return np.array([
+        float(filters.distance(a, b)) / float(a.norm())
+        for i, a in enumerate(psi)
+        for b in psi[i + 1 :]
+    ])  # fmt: skip
+
+
+def distance_from_start(h: torch.Tensor, start: str) -> np.ndarray:
+    """Distance of wavelets to that of the start over its norm; h (..., taps) to (...)."""
+    psi = filters.cascade(h.double().flatten(0, -2))[1]
+    first = filters.cascade(filters.lowpass(start))[1]
+    return (filters.distance(psi, first) / float(first.norm())).reshape(h.shape[:-1])
+
+
+def shape_claims(h: torch.Tensor) -> dict[str, Any]:
+    """Claims about the shape of the chosen wavelets, (seeds, taps): stable, edges, build-up."""
+    over, found = "range over seeds", {}
+    if len(h) > 1:
+        found["seed_distance"] = _over(seed_distances(h), "range over pairs of seeds")
+    db5 = filters.lowpass("db5")
+    edges = reading.edge_response(h.double()) / reading.edge_response(db5)
+    return found | {
+        "edge_response": _over(edges, over),
+        "build_up_drop": _over(reading.asymmetry(h.double()).mean(-1), over),
+    }
+
+
+def sweep_claims(swept: Swept, sym5: Swept) -> dict[str, Any]:
+    """Claims about whole sweeps, of one teacher: the Sym5 start (C12), and large γ (L12)."""
+    found = {}
+    mean = swept.penalty.mean(-1)
+    ratio = np.log10(mean[:, -1] / mean[:, swept.published[1]])
+    found["penalty_ratio"] = {
+        name: value if name in ("n", "kind") else 10**value
+        for name, value in _over(ratio, "geometric mean and range over λ").items()
+    }
+    shared = [float(g) for g in sym5.grid.gammas if g in swept.grid.gammas]
+    common = [j for j, g in enumerate(sym5.grid.gammas) if g in shared]
+    here = [int(np.flatnonzero(swept.grid.gammas == g)[0]) for g in shared]
+    fine = np.asarray(sym5.valid[:, common].all((0, 2)) & swept.valid[:, here].all((0, 2)))
+    if fine[0]:
+        last = len(fine) if fine.all() else int(np.argmin(fine))  # the first that is not
+        a, b = swept.grid.h[:, here[last - 1], 0], sym5.grid.h[:, common[last - 1], 0]
+        psi, other = (filters.cascade(h.double())[1] for h in (a, b))
+        apart = [
+            float(filters.distance(p, q)) / float(p.norm()) for p, q in zip(psi, other, strict=True)
+        ]
+        found["sym5_distance"] = _over(apart, "range over λ") | {"gamma": shared[last - 1]}
+    return found
+
+
+def abortive_ratio(h: torch.Tensor, signals: Signals, *, samples: int = 2000) -> dict[str, Any]:
+    """Are the coefficients much smaller where the model predicts an abortive event? (C17)
+
+    Parameters
+    ----------
+    h : torch.Tensor, shape (taps,)
+
+    Returns
+    -------
+    dict
+        Mean of the chosen coefficients over the test tracks predicted below the median, over that
+        of the others.
+    """
+    found = mean_coefficients(h, signals)
+    mean, prediction = found["mean_coefficient"], found["prediction"]
+    abortive = prediction < np.median(prediction)
+
+    def ratio(picks: np.ndarray) -> np.ndarray:
+        low = abortive[picks]
+        inside, outside = (np.where(m, mean[picks], 0).sum(-1) / m.sum(-1) for m in (low, ~low))
+        return inside / outside
+
+    rng, n = np.random.default_rng(2), len(mean)
+    drawn = ratio(rng.integers(0, n, (samples, n)))
+    value = float(ratio(np.arange(n)[None])[0])
+    return metrics.estimate(value, drawn, n, "95 %, test tracks")
+
+
+def ladder(res: Any) -> Any:
+    """What AWD's gain is made of: R² of each step, and AWD minus it, a pandas.DataFrame of text.
+
+    Parameters
+    ----------
+    res : awdlib.results.Results
+        Of the chapter; its ``main.awd`` names AWD's row.
+    """
+    import pandas as pd
+
+    steps = {
+        "db5": "DB5, where AWD starts", "awd_without_interpretation": "adapted, but no network",
+        "random_any": "any random wavelet", "random_best": "random, chosen among as many",
+        "supervised": "chosen by supervision alone", "ridge": "no wavelet: the raw values",
+        "lifetime_amplitude": "two numbers: lifetime, amplitude",
+        "minirocket": "no wavelet: MiniRocket", "lstm_ours": "LSTM trained here",
+        "lstm_authors": "the authors' LSTM",
+    }  # fmt: skip
+    awd, rows = res["main.awd"], []
+    for name, label in steps.items():
+        if name not in res["table1"]:
+            continue
+        found = res["claims"].get(f"{awd}_minus_{short(name)}")
+        shown = "—"
+        if found:
+            shown = f"{found['estimate']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+        rows.append({
+            "instead of AWD": label, "R²": f"{res[f'table1.{name}.r2']:.3f}",
+            "AWD minus it": shown.replace("-", "−"), "so AWD is": in_words(found) or "—",
+        })  # fmt: skip
+    return pd.DataFrame(rows).set_index("instead of AWD")

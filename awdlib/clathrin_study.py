@@ -1,0 +1,341 @@
+"""The clathrin experiment step by step, as the chapter runs it: from tracks to stored results."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import (
+    clathrin,
+    clathrin_claims,
+    clathrin_reading,
+    clathrin_table,
+    controls,
+    experiments,
+    filters,
+    metrics,
+    networks,
+    sensitivity,
+)
+from awdlib.clathrin import Size, Swept, Teacher
+from awdlib.controls import FeatureModel
+from awdlib.datasets import cme
+from awdlib.datasets.tracks import Tracks, auxilin_seen
+from awdlib.distill import distill
+from awdlib.experiments import Judged, Signals
+from awdlib.progress import progress
+
+STANDARD = ("db5", "sym5", "haar")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every step needs: the tracks, how much to compute, where pieces are kept, who helps."""
+
+    tracks: Tracks
+    signals: Signals
+    size: Size
+    ledger: Path | None = None
+    executor: Executor | None = None
+
+    @property
+    def seen_test(self) -> np.ndarray:
+        """Whether auxilin is seen, of every test track."""
+        return auxilin_seen(self.tracks.test.significant)
+
+
+def teach(study: Study) -> dict[str, Teacher]:
+    """The teachers by name; the authors' network only for real tracks, which it was made for."""
+    train = partial(
+        clathrin.train_teacher, study.signals, study.size.seeds,
+        epochs=study.size.lstm_epochs, executor=study.executor,
+    )  # fmt: skip
+    found = {"lstm_ours": train(), "lstm_40": train(hidden=40, inputs=40)}
+    if study.tracks.source == "real":
+        theirs = networks.lstm_from_state(cme.authors_lstm()).to(study.signals.x)
+        found = {"lstm_authors": clathrin.teacher_of([theirs], study.signals), **found}
+    return found
+
+
+@dataclass(frozen=True)
+class Distillations:
+    """All that is distilled.
+
+    Attributes
+    ----------
+    main : str
+        The teacher that the text speaks of: the authors' network where it is there.
+    swept : dict of teacher to Swept
+        From DB5, as published.
+    sym5 : Swept
+        The main teacher from Sym5.
+    of_40 : torch.Tensor, shape (seeds, taps)
+        Of the LSTM of input 40, at the published (λ, γ).
+    trajectory : torch.Tensor, shape (epochs + 1, taps)
+        h of the main teacher, at the published (λ, γ), first seed.
+    """
+
+    main: str
+    swept: dict[str, Swept]
+    sym5: Swept
+    of_40: torch.Tensor
+    trajectory: torch.Tensor
+
+    @property
+    def awd(self) -> Swept:
+        """The sweep of the main teacher."""
+        return self.swept[self.main]
+
+
+def distil(study: Study, teachers: Mapping[str, Teacher]) -> Distillations:
+    """Sweeps from every teacher, and the single fits."""
+    sweep_of = partial(
+        clathrin.distil, study.signals, size=study.size, ledger=study.ledger,
+        executor=study.executor,
+    )  # fmt: skip
+    names = [n for n in ("authors", "ours") if f"lstm_{n}" in teachers]
+    main, gradients = names[0], {n: teachers[f"lstm_{n}"].gradients for n in names}
+    swept = {
+        n: sweep_of(gradients[n], teacher=n, progress=progress(f"sweep, teacher {n}"))
+        for n in names
+    }
+    sym5 = sweep_of(
+        gradients[main], teacher=main, start="sym5", progress=progress("sweep from Sym5")
+    )
+    at: dict[str, Any] = {**clathrin.PUBLISHED, "epochs": study.size.epochs}
+    fit = partial(distill, study.signals.x, **at)
+    of_40 = fit(gradients=teachers["lstm_40"].gradients, seed=list(study.size.seeds))
+    one = fit(gradients=teachers[f"lstm_{main}"].of(0)[0], seed=study.size.seeds[0])
+    return Distillations(main, swept, sym5, of_40.h, one.trajectory)
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What AWD is held against.
+
+    Attributes
+    ----------
+    budget : int
+        Fits in a grid: so many random wavelets are chosen from.
+    random_h : torch.Tensor, shape (controls, taps)
+    drawn : Judged
+        Of the random wavelets.
+    winners : numpy.ndarray of int, shape (draws,)
+    supervised : torch.Tensor, shape (seeds, taps)
+    models : dict of name to list of FeatureModel
+        Without wavelets.
+    """
+
+    budget: int
+    random_h: torch.Tensor
+    drawn: Judged
+    winners: np.ndarray
+    supervised: torch.Tensor
+    models: dict[str, list[FeatureModel]]
+
+
+def control(study: Study) -> Controls:
+    """Random wavelets with the grid's budget, wavelets by supervision alone, and no wavelet."""
+    size, signals = study.size, study.signals
+    budget = len(size.lams) * len(size.gammas)
+    random_h = controls.random_wavelets(size.draws * budget, 10, seed=0)
+    drawn = experiments.judge_filters(random_h, signals, progress=progress("random wavelets"))
+    starts, steps = size.supervised
+    searched = [
+        controls.supervised(
+            signals, starts=starts, steps=steps, seed=s, progress=progress("supervised search")
+        ).h
+        for s in size.seeds
+    ]
+    models = clathrin_table.baselines(signals, study.tracks.train, seeds=size.seeds)
+    winners = experiments.best_of_budget(drawn.cv_r2, budget)
+    return Controls(budget, random_h, drawn, winners, torch.stack(searched), models)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every model on the same test tracks.
+
+    Attributes
+    ----------
+    wavelets : dict of row to filters, (members, taps)
+    rows : dict of row to numbers
+    samples : dict of row to bootstrap R²
+    compression : dict of row to (members, tests)
+    times : dict of row to seconds; empty where nothing was timed
+    """
+
+    wavelets: dict[str, torch.Tensor]
+    rows: dict[str, dict[str, Any]]
+    samples: dict[str, np.ndarray]
+    compression: dict[str, np.ndarray]
+    times: dict[str, dict[str, list[float]]]
+
+
+def compare(
+    study: Study,
+    teachers: Mapping[str, Teacher],
+    found: Distillations,
+    against: Controls,
+    *,
+    timed: bool,
+) -> Comparison:
+    """R² with intervals, compression, parameters and, if `timed`, seconds of every row."""
+    signals, awd = study.signals, found.awd
+    wavelets = {
+        **{f"awd_{n}": one.h for n, one in found.swept.items()},
+        "awd_without_interpretation": experiments.pick(awd.grid.h, awd.chosen_plain),
+        "awd_40": found.of_40,
+        **{name: filters.lowpass(name)[None] for name in STANDARD},
+        "random_best": against.random_h[against.winners], "supervised": against.supervised,
+    }  # fmt: skip
+    predictions = {n: experiments.judge_filters(h, signals).prediction for n, h in wavelets.items()}
+    for name, group in against.models.items():
+        given = clathrin_table.inputs_of(name, signals, study.tracks.test)
+        predictions[name] = np.stack([model.predict(given) for model in group])
+    predictions |= {name: teacher.prediction for name, teacher in teachers.items()}
+    rows: dict[str, dict[str, Any]]
+    rows, samples = experiments.compare_r2(signals.y_test, predictions, count=2000, seed=0)
+    r2 = against.drawn.r2
+    rows["random_any"] = {"r2": r2.mean(), "r2_sd": metrics.sd(r2), "members": len(r2)}
+    own = {"awd_ours": "lstm_ours", "awd_40": "lstm_40"}
+    by = {name: teachers[own.get(name, f"lstm_{found.main}")] for name in wavelets}
+    compression = clathrin_table.compressions(wavelets, by, signals)
+    for name, factors in compression.items():
+        rows[name] |= {"compression": factors.mean(), "compression_sd": metrics.sd(factors.mean(1))}
+    counts = clathrin_table.parameters_of(wavelets, against.models, teachers, signals)
+    for name, count in counts.items():
+        rows[name]["parameters"] = count
+    times = {}
+    if timed:
+        tasks = clathrin_table.prediction_tasks(
+            wavelets, against.models, teachers, signals, study.tracks.test
+        )
+        times = clathrin_table.seconds(tasks)
+    return Comparison(wavelets, rows, samples, compression, times)
+
+
+def claim(study: Study, found: Distillations, compared: Comparison) -> dict[str, Any]:
+    """The quantities of all claims and of the text's differences; None where one cannot be had."""
+    name, n = f"awd_{found.main}", len(study.signals.y_test)
+    claims: dict[str, Any] = clathrin_claims.differences(compared.rows, compared.samples, n)
+    claims |= clathrin_claims.shape_claims(found.awd.h)
+    claims |= clathrin_claims.sweep_claims(found.awd, found.sym5)
+    claims["abortive_ratio"] = clathrin_claims.abortive_ratio(found.awd.h[0], study.signals)
+    claims["compression_reduction"] = clathrin_claims.compression_reduction(
+        compared.compression[name], compared.compression["db5"]
+    )
+    for kind in ("predict", "end_to_end"):
+        key = "time_ratio" if kind == "predict" else f"time_ratio_{kind}"
+        claims[key] = (
+            clathrin_table.time_ratio(compared.times, f"lstm_{found.main}", name, kind)
+            if compared.times
+            else None
+        )
+    return {key: None for key in clathrin_claims.expected()} | claims
+
+
+def read(study: Study, found: Distillations, against: Controls, teachers: Mapping[str, Teacher]):
+    """What the wavelets respond to: aligned tracks, made-up pulses, one prediction taken apart.
+
+    Returns
+    -------
+    arrays : dict of numpy.ndarray
+    example : clathrin_reading.Example
+    """
+    h, db5 = found.awd.h[0], filters.lowpass("db5")
+    arrays: dict[str, np.ndarray] = {}
+    for name, one in (("awd", h), ("db5", db5)):
+        mean = clathrin_reading.aligned(one, study.signals, study.seen_test)
+        arrays |= {f"aligned_{name}_{key}": value for key, value in mean.items()}
+    wavelets = {f"awd_{n}": one.h for n, one in found.swept.items()}
+    wavelets |= {name: filters.lowpass(name)[None] for name in ("db5", "sym5")}
+    asked = {name: teachers[name] for name in teachers if name != "lstm_40"}
+    some = against.random_h[:1000]
+    pulses = clathrin_reading.asymmetries(wavelets, asked, some, study.signals)
+    arrays |= {f"pulse_{key}": value for key, value in pulses.items()}
+    arrays |= clathrin_reading.mean_coefficients(h, study.signals)
+    return arrays, clathrin_reading.take_apart(h, study.signals)
+
+
+def vary(study: Study) -> Any:
+    """`awdlib.sensitivity.study` at the size of the profile, a table."""
+    size = study.size
+    real = study.tracks.source == "real"
+    make = cme.load_tracks if real else partial(cme.simulate_tracks, 0, size.tracks)
+    found = sensitivity.cases(make, splits=size.splits, lengths=size.lengths, dtype=size.dtype)
+    return sensitivity.study(
+        found, seed=size.seeds[0], epochs=size.epochs, lstm_epochs=size.lstm_epochs,
+        ledger=study.ledger, executor=study.executor, progress=progress("other splits"),
+    )  # fmt: skip
+
+
+def numbers_of(
+    study: Study,
+    found: Distillations,
+    against: Controls,
+    compared: Comparison,
+    claims: Mapping[str, Any],
+    varied: Any,
+) -> dict[str, Any]:
+    """All numbers of the page, nested."""
+    awd, name, r2 = found.awd, f"awd_{found.main}", against.drawn.r2
+    rows, grid = compared.rows, found.awd.grid
+    words = {
+        other: clathrin_claims.in_words(claims.get(f"{name}_minus_{clathrin_claims.short(other)}"))
+        for other in clathrin_table.ROWS
+    }
+    at = (*awd.published, 0)
+    failing = grid.gammas[~awd.valid.all((0, 2))]
+    low, high = np.quantile(r2, [0.1, 0.9])
+    return {
+        "data": clathrin.describe(study.tracks),
+        "size": {"epochs": study.size.epochs, "lams": len(grid.lams), "gammas": len(grid.gammas),
+                 "seeds": len(grid.seeds)},
+        "main": {"teacher": found.main, "awd": name, "r2": rows[name]["r2"],
+                 "lstm_r2": rows[f"lstm_{found.main}"]["r2"]},
+        "words": words | {"lstm": words[f"lstm_{found.main}"]},
+        "budget": against.budget,
+        "table1": {key: rows.get(key) for key in clathrin_table.ROWS},
+        "claims": dict(claims),
+        "chosen": {
+            key: {"lam": [one.grid.lams[c[0]] for c in one.chosen],
+                  "gamma": [one.grid.gammas[c[1]] for c in one.chosen]}
+            for key, one in found.swept.items()
+        },
+        "random": {"count": len(r2), "share_above_awd": (r2 > rows[name]["r2"]).mean(),
+                   "share_above_db5": (r2 > rows["db5"]["r2"]).mean(), "median": np.median(r2),
+                   "r2_10": low, "r2_90": high},
+        "valid": {"share": awd.valid.mean(), "fits": awd.valid.size,
+                  "first_failing_gamma": min(failing, default=None)},
+        "published_setting": {
+            "lam": grid.lams[at[0]], "gamma": grid.gammas[at[1]], "cv_r2": awd.judged.cv_r2[at],
+            "r2": awd.judged.r2[at], "validity": filters.validity(grid.h[at]).as_dict(),
+        },
+        "sensitivity": sensitivity.summary(varied),
+    }  # fmt: skip
+
+
+def arrays_of(
+    found: Distillations, against: Controls, compared: Comparison, readings: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """All arrays of the page; the filters of every sweep first (`clathrin.filters_kept`)."""
+    return {
+        **clathrin.filters_kept([*found.swept.values(), found.sym5]),
+        "h_awd": found.awd.h.cpu().numpy(),
+        "h_published": found.awd.grid.h[(*found.awd.published, 0)].cpu().numpy(),
+        "trajectory": found.trajectory.cpu().numpy(),
+        "random_r2": against.drawn.r2, "random_cv_r2": against.drawn.cv_r2,
+        **{f"filters_{name}": h.cpu().numpy() for name, h in compared.wavelets.items()},
+        **readings,
+    }  # fmt: skip
+
+
+def standing(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Models and their R² as words, for a figure's alternative text."""
+    return "; ".join(f"{name} {rows[name]['r2']:.3f}" for name in names)

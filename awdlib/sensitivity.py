@@ -1,0 +1,167 @@
+"""Does the clathrin result hold elsewhere? Other test cells, other lengths, no hotspots.
+
+Every case trains its own teacher and distils it at one fixed (λ, γ), so nothing is chosen.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import clathrin, controls, experiments, filters, sweep, threads
+from awdlib import networks as networks_module
+from awdlib import predictors as predictors_module
+from awdlib.datasets.tracks import TEST_CELLS, Tracks
+from awdlib.distill import distill
+from awdlib.experiments import Signals
+from awdlib.ledger import Ledger, array_hash, code_hash
+from awdlib.metrics import r2_score
+
+MODELS = ("awd", "awd_without_interpretation", "db5", "lstm", "random_any", "random_best")
+CODE = (*sweep.NUMERICS, clathrin, controls, experiments, networks_module, predictors_module)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One variation: what it is called, its test cells, and its training and test tracks."""
+
+    variant: str
+    test_cells: tuple[int, ...]
+    signals: Signals
+
+
+def cases(
+    make_tracks: Callable[..., Tracks],
+    *,
+    splits: Sequence[tuple[int, int]],
+    lengths: Sequence[int],
+    dtype: torch.dtype,
+) -> list[Case]:
+    """All splits of the cells; then, for the usual split, without hotspots and at other lengths.
+
+    Parameters
+    ----------
+    make_tracks : callable
+        Gives tracks for ``drop_hotspots`` and ``length``.
+    splits : sequence of pairs of test cells
+    lengths : sequence of int
+    dtype : torch.dtype
+    """
+    usual = make_tracks()
+    found = [
+        Case("split", cells, clathrin.signals_of(usual, dtype=dtype, test_cells=cells))
+        for cells in splits
+    ]
+    others = {"without hotspots": make_tracks(drop_hotspots=True)}
+    others |= {f"length {n}": make_tracks(length=n) for n in lengths}
+    return found + [
+        Case(name, TEST_CELLS, clathrin.signals_of(tracks, dtype=dtype))
+        for name, tracks in others.items()
+    ]
+
+
+def score(signals: Signals, *, seed: int, epochs: int, lstm_epochs: int, draws: int) -> np.ndarray:
+    """Test R² of `MODELS` on one case, (models,).
+
+    A network trained here, AWD of it at the published (λ, γ) and at (λ, 0), DB5, and `draws`
+    random wavelets: their mean, and the one that cross-validation picks.
+    """
+    teacher = clathrin.train_teacher(signals, [seed], epochs=lstm_epochs)
+    gamma = [clathrin.PUBLISHED["gamma"], 0.0]
+    fits = distill(
+        signals.x, gradients=teacher.gradients, lam=clathrin.PUBLISHED["lam"], gamma=gamma,
+        seed=seed, epochs=epochs,
+    )  # fmt: skip
+    fixed = torch.cat([fits.h.double(), filters.lowpass("db5")[None]])
+    own = experiments.judge_filters(fixed, signals).r2
+    drawn = experiments.judge_filters(controls.random_wavelets(draws, 10, seed), signals)
+    best = drawn.r2[drawn.cv_r2.argmax()]
+    network = r2_score(signals.y_test, teacher.prediction[0])
+    return np.array([*own, network, drawn.r2.mean(), best])
+
+
+def study(
+    found: Sequence[Case],
+    *,
+    seed: int,
+    epochs: int,
+    lstm_epochs: int,
+    draws: int = 105,
+    ledger: Path | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Any:
+    """`score` of every case, a pandas.DataFrame with a row a case.
+
+    Parameters
+    ----------
+    found : sequence of Case
+    seed, epochs, lstm_epochs, draws : int
+    ledger : pathlib.Path, optional
+        Folder of finished cases; a study that was stopped goes on from there.
+    executor : concurrent.futures.Executor, optional
+    progress : callable, optional
+        Called with (cases done, cases).
+    """
+    import pandas as pd
+
+    options: dict[str, Any] = {
+        "seed": seed, "epochs": epochs, "lstm_epochs": lstm_epochs, "draws": draws,
+    }  # fmt: skip
+    book = (
+        Ledger(ledger, {"work": "sensitivity", "code": code_hash(*CODE), **options})
+        if ledger
+        else None
+    )
+    keys = [
+        {"data": array_hash(*(a.numpy() if isinstance(a, torch.Tensor) else a
+                              for a in (s.x, s.y, s.x_test, s.y_test)))}
+        for s in (case.signals for case in found)
+    ]  # fmt: skip
+    scores = [book.find(key) if book else None for key in keys]
+    task: Callable[..., np.ndarray] = partial(score, **options)
+    waiting = {
+        k: executor.submit(task, case.signals) if executor else None
+        for k, case in enumerate(found)
+        if scores[k] is None
+    }
+    for done, (k, future) in enumerate(waiting.items()):
+        with threads.one_thread():
+            r2 = {"r2": future.result() if future else task(found[k].signals)}
+        scores[k] = book.keep(keys[k], r2) if book else r2
+        if progress:
+            progress(len(found) - len(waiting) + done + 1, len(found))
+    rows = []
+    for case, entry in zip(found, scores, strict=True):
+        assert entry is not None
+        rows.append({
+            "variant": case.variant, "test_cells": " and ".join(map(str, case.test_cells)),
+            "n_train": len(case.signals.y), "n_test": len(case.signals.y_test),
+            **dict(zip(MODELS, entry["r2"].tolist(), strict=True)),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def summary(table: Any) -> dict[str, Any]:
+    """What the splits say together: AWD's R² minus each other model's, over all splits.
+
+    Returns
+    -------
+    dict
+        By model: mean, smallest and largest difference, and the share of splits in which AWD is
+        better. Test cells overlap between splits, so this is a range and no interval.
+    """
+    splits = table[table["variant"] == "split"]
+    found: dict[str, Any] = {"splits": len(splits)}
+    for name in MODELS[1:]:
+        apart = splits["awd"] - splits[name]
+        found[f"awd_minus_{name}"] = {
+            "mean": apart.mean(), "low": apart.min(), "high": apart.max(),
+            "share_above": (apart > 0).mean(),
+        }  # fmt: skip
+    return found
