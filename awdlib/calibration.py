@@ -471,7 +471,7 @@ def printed(table: Any, **columns: str) -> Any:
     table : pandas.DataFrame
     **columns : str
         Head of the page's column and ``names:format``. One name gives ``.12``, three ``.12 (.10 to
-        .14)``; an empty cell is –. Of a ``g`` format, numbers from 100 on are printed whole.
+        .14)``; an empty cell or a column that the table lacks is –. Of a ``g`` format, numbers from 100 on are printed whole.
     """
     import pandas as pd
 
@@ -484,7 +484,7 @@ def printed(table: Any, **columns: str) -> Any:
         return fmt(value if isinstance(value, str) else float(value), ".0f" if whole else spec)
 
     def cell(row: Any, names: list[str], spec: str) -> str:
-        first, *ends = (text(row[name], spec) for name in names)
+        first, *ends = (text(row.get(name), spec) for name in names)
         inner = "\u00a0to\u00a0".join(ends)  # an interval stays on one line
         return f"{first} ({inner})" if ends and ends[0] != "–" else first
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from awdlib import controls, experiments, metrics, paper
-from awdlib.clathrin import Teacher
+from awdlib.clathrin.teachers import Teacher
 from awdlib.controls import FeatureModel
 from awdlib.datasets.tracks import Tracks
 from awdlib.experiments import Signals, predict

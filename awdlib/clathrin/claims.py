@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from awdlib import filters, metrics, paper, reading
-from awdlib.clathrin import Swept
-from awdlib.clathrin_reading import mean_coefficients
+from awdlib.clathrin.reading import mean_coefficients
+from awdlib.clathrin.sweeps import Swept
 from awdlib.experiments import Signals
 
 OVER = "95 %, test tracks and members"

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import clathrin, controls, experiments, filters, sweep, threads
+from awdlib import controls, experiments, filters, sweep, threads
 from awdlib import networks as networks_module
 from awdlib import predictors as predictors_module
+from awdlib.clathrin import setup, teachers
 from awdlib.datasets.tracks import TEST_CELLS, Tracks
 from awdlib.distill import distill
 from awdlib.experiments import Signals
@@ -23,7 +24,7 @@ from awdlib.ledger import Ledger, array_hash, code_hash
 from awdlib.metrics import r2_score
 
 MODELS = ("awd", "awd_without_interpretation", "db5", "lstm", "random_any", "random_best")
-CODE = (*sweep.NUMERICS, clathrin, controls, experiments, networks_module, predictors_module)
+CODE = (*sweep.NUMERICS, setup, teachers, controls, experiments, networks_module, predictors_module)
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ def cases(
     """
     usual = make_tracks()
     found = [
-        Case("split", cells, clathrin.signals_of(usual, dtype=dtype, test_cells=cells))
+        Case("split", cells, setup.signals_of(usual, dtype=dtype, test_cells=cells))
         for cells in splits
     ]
     others = {"without hotspots": make_tracks(drop_hotspots=True)}
     others |= {f"length {n}": make_tracks(length=n) for n in lengths}
     return found + [
-        Case(name, TEST_CELLS, clathrin.signals_of(tracks, dtype=dtype))
+        Case(name, TEST_CELLS, setup.signals_of(tracks, dtype=dtype))
         for name, tracks in others.items()
     ]
 
@@ -71,10 +72,10 @@ def score(signals: Signals, *, seed: int, epochs: int, lstm_epochs: int, draws: 
     A network trained here, AWD of it at the published (λ, γ) and at (λ, 0), DB5, and `draws`
     random wavelets: their mean, and the one that cross-validation picks.
     """
-    teacher = clathrin.train_teacher(signals, [seed], epochs=lstm_epochs)
-    gamma = [clathrin.PUBLISHED["gamma"], 0.0]
+    teacher = teachers.train_teacher(signals, [seed], epochs=lstm_epochs)
+    gamma = [setup.PUBLISHED["gamma"], 0.0]
     fits = distill(
-        signals.x, gradients=teacher.gradients, lam=clathrin.PUBLISHED["lam"], gamma=gamma,
+        signals.x, gradients=teacher.gradients, lam=setup.PUBLISHED["lam"], gamma=gamma,
         seed=seed, epochs=epochs,
     )  # fmt: skip
     fixed = torch.cat([fits.h.double(), filters.lowpass("db5")[None]])

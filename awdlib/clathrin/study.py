@@ -10,19 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import (
-    clathrin,
-    clathrin_claims,
-    clathrin_reading,
-    clathrin_table,
-    controls,
-    experiments,
-    filters,
-    metrics,
-    networks,
-    sensitivity,
-)
-from awdlib.clathrin import Size, Swept, Teacher
+from awdlib import controls, experiments, filters, metrics, networks
+from awdlib.clathrin import claims, reading, sensitivity, setup, sweeps, table
+from awdlib.clathrin.setup import Size
+from awdlib.clathrin.sweeps import Swept
+from awdlib.clathrin.teachers import Teacher, teacher_of, train_teacher
 from awdlib.controls import FeatureModel
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import Tracks, auxilin_seen
@@ -52,13 +44,13 @@ class Study:
 def teach(study: Study) -> dict[str, Teacher]:
     """The teachers by name; the authors' network only for real tracks, which it was made for."""
     train = partial(
-        clathrin.train_teacher, study.signals, study.size.seeds,
+        train_teacher, study.signals, study.size.seeds,
         epochs=study.size.lstm_epochs, executor=study.executor,
     )  # fmt: skip
     found = {"lstm_ours": train(), "lstm_40": train(hidden=40, inputs=40)}
     if study.tracks.source == "real":
         theirs = networks.lstm_from_state(cme.authors_lstm()).to(study.signals.x)
-        found = {"lstm_authors": clathrin.teacher_of([theirs], study.signals), **found}
+        found = {"lstm_authors": teacher_of([theirs], study.signals), **found}
     return found
 
 
@@ -95,7 +87,7 @@ class Distillations:
 def distil(study: Study, teachers: Mapping[str, Teacher]) -> Distillations:
     """Sweeps from every teacher, and the single fits."""
     sweep_of = partial(
-        clathrin.distil, study.signals, size=study.size, ledger=study.ledger,
+        sweeps.distil, study.signals, size=study.size, ledger=study.ledger,
         executor=study.executor,
     )  # fmt: skip
     names = [n for n in ("authors", "ours") if f"lstm_{n}" in teachers]
@@ -107,7 +99,7 @@ def distil(study: Study, teachers: Mapping[str, Teacher]) -> Distillations:
     sym5 = sweep_of(
         gradients[main], teacher=main, start="sym5", progress=progress("sweep from Sym5")
     )
-    at: dict[str, Any] = {**clathrin.PUBLISHED, "epochs": study.size.epochs}
+    at: dict[str, Any] = {**setup.PUBLISHED, "epochs": study.size.epochs}
     fit = partial(distill, study.signals.x, **at)
     of_40 = fit(gradients=teachers["lstm_40"].gradients, seed=list(study.size.seeds))
     one = fit(gradients=teachers[f"lstm_{main}"].of(0)[0], seed=study.size.seeds[0])
@@ -152,7 +144,7 @@ def control(study: Study) -> Controls:
         ).h
         for s in size.seeds
     ]
-    models = clathrin_table.baselines(signals, study.tracks.train, seeds=size.seeds)
+    models = table.baselines(signals, study.tracks.train, seeds=size.seeds)
     winners = experiments.best_of_budget(drawn.cv_r2, budget)
     return Controls(budget, random_h, drawn, winners, torch.stack(searched), models)
 
@@ -196,7 +188,7 @@ def compare(
     }  # fmt: skip
     predictions = {n: experiments.judge_filters(h, signals).prediction for n, h in wavelets.items()}
     for name, group in against.models.items():
-        given = clathrin_table.inputs_of(name, signals, study.tracks.test)
+        given = table.inputs_of(name, signals, study.tracks.test)
         predictions[name] = np.stack([model.predict(given) for model in group])
     predictions |= {name: teacher.prediction for name, teacher in teachers.items()}
     rows: dict[str, dict[str, Any]]
@@ -205,39 +197,39 @@ def compare(
     rows["random_any"] = {"r2": r2.mean(), "r2_sd": metrics.sd(r2), "members": len(r2)}
     own = {"awd_ours": "lstm_ours", "awd_40": "lstm_40"}
     by = {name: teachers[own.get(name, f"lstm_{found.main}")] for name in wavelets}
-    compression = clathrin_table.compressions(wavelets, by, signals)
+    compression = table.compressions(wavelets, by, signals)
     for name, factors in compression.items():
         rows[name] |= {"compression": factors.mean(), "compression_sd": metrics.sd(factors.mean(1))}
-    counts = clathrin_table.parameters_of(wavelets, against.models, teachers, signals)
+    counts = table.parameters_of(wavelets, against.models, teachers, signals)
     for name, count in counts.items():
         rows[name]["parameters"] = count
     times = {}
     if timed:
-        tasks = clathrin_table.prediction_tasks(
+        tasks = table.prediction_tasks(
             wavelets, against.models, teachers, signals, study.tracks.test
         )
-        times = clathrin_table.seconds(tasks)
+        times = table.seconds(tasks)
     return Comparison(wavelets, rows, samples, compression, times)
 
 
 def claim(study: Study, found: Distillations, compared: Comparison) -> dict[str, Any]:
     """The quantities of all claims and of the text's differences; None where one cannot be had."""
     name, n = f"awd_{found.main}", len(study.signals.y_test)
-    claims: dict[str, Any] = clathrin_claims.differences(compared.rows, compared.samples, n)
-    claims |= clathrin_claims.shape_claims(found.awd.h)
-    claims |= clathrin_claims.sweep_claims(found.awd, found.sym5)
-    claims["abortive_ratio"] = clathrin_claims.abortive_ratio(found.awd.h[0], study.signals)
-    claims["compression_reduction"] = clathrin_claims.compression_reduction(
+    made: dict[str, Any] = claims.differences(compared.rows, compared.samples, n)
+    made |= claims.shape_claims(found.awd.h)
+    made |= claims.sweep_claims(found.awd, found.sym5)
+    made["abortive_ratio"] = claims.abortive_ratio(found.awd.h[0], study.signals)
+    made["compression_reduction"] = claims.compression_reduction(
         compared.compression[name], compared.compression["db5"]
     )
     for kind in ("predict", "end_to_end"):
         key = "time_ratio" if kind == "predict" else f"time_ratio_{kind}"
-        claims[key] = (
-            clathrin_table.time_ratio(compared.times, f"lstm_{found.main}", name, kind)
+        made[key] = (
+            table.time_ratio(compared.times, f"lstm_{found.main}", name, kind)
             if compared.times
             else None
         )
-    return {key: None for key in clathrin_claims.expected()} | claims
+    return {key: None for key in claims.expected()} | made
 
 
 def read(study: Study, found: Distillations, against: Controls, teachers: Mapping[str, Teacher]):
@@ -246,21 +238,21 @@ def read(study: Study, found: Distillations, against: Controls, teachers: Mappin
     Returns
     -------
     arrays : dict of numpy.ndarray
-    example : clathrin_reading.Example
+    example : reading.Example
     """
     h, db5 = found.awd.h[0], filters.lowpass("db5")
     arrays: dict[str, np.ndarray] = {}
     for name, one in (("awd", h), ("db5", db5)):
-        mean = clathrin_reading.aligned(one, study.signals, study.seen_test)
+        mean = reading.aligned(one, study.signals, study.seen_test)
         arrays |= {f"aligned_{name}_{key}": value for key, value in mean.items()}
     wavelets = {f"awd_{n}": one.h for n, one in found.swept.items()}
     wavelets |= {name: filters.lowpass(name)[None] for name in ("db5", "sym5")}
     asked = {name: teachers[name] for name in teachers if name != "lstm_40"}
     some = against.random_h[:1000]
-    pulses = clathrin_reading.asymmetries(wavelets, asked, some, study.signals)
+    pulses = reading.asymmetries(wavelets, asked, some, study.signals)
     arrays |= {f"pulse_{key}": value for key, value in pulses.items()}
-    arrays |= clathrin_reading.mean_coefficients(h, study.signals)
-    return arrays, clathrin_reading.take_apart(h, study.signals)
+    arrays |= reading.mean_coefficients(h, study.signals)
+    return arrays, reading.take_apart(h, study.signals)
 
 
 def vary(study: Study) -> Any:
@@ -280,29 +272,29 @@ def numbers_of(
     found: Distillations,
     against: Controls,
     compared: Comparison,
-    claims: Mapping[str, Any],
+    quantities: Mapping[str, Any],
     varied: Any,
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
     awd, name, r2 = found.awd, f"awd_{found.main}", against.drawn.r2
     rows, grid = compared.rows, found.awd.grid
     words = {
-        other: clathrin_claims.in_words(claims.get(f"{name}_minus_{clathrin_claims.short(other)}"))
-        for other in clathrin_table.ROWS
+        other: claims.in_words(quantities.get(f"{name}_minus_{claims.short(other)}"))
+        for other in table.ROWS
     }
     at = (*awd.published, 0)
     failing = grid.gammas[~awd.valid.all((0, 2))]
     low, high = np.quantile(r2, [0.1, 0.9])
     return {
-        "data": clathrin.describe(study.tracks),
+        "data": setup.describe(study.tracks),
         "size": {"epochs": study.size.epochs, "lams": len(grid.lams), "gammas": len(grid.gammas),
                  "seeds": len(grid.seeds)},
         "main": {"teacher": found.main, "awd": name, "r2": rows[name]["r2"],
                  "lstm_r2": rows[f"lstm_{found.main}"]["r2"]},
         "words": words | {"lstm": words[f"lstm_{found.main}"]},
         "budget": against.budget,
-        "table1": {key: rows.get(key) for key in clathrin_table.ROWS},
-        "claims": dict(claims),
+        "table1": {key: rows.get(key) for key in table.ROWS},
+        "claims": dict(quantities),
         "chosen": {
             key: {"lam": [one.grid.lams[c[0]] for c in one.chosen],
                   "gamma": [one.grid.gammas[c[1]] for c in one.chosen]}
@@ -324,9 +316,9 @@ def numbers_of(
 def arrays_of(
     found: Distillations, against: Controls, compared: Comparison, readings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """All arrays of the page; the filters of every sweep first (`clathrin.filters_kept`)."""
+    """All arrays of the page; the filters of every sweep first (`sweeps.filters_kept`)."""
     return {
-        **clathrin.filters_kept([*found.swept.values(), found.sym5]),
+        **sweeps.filters_kept([*found.swept.values(), found.sym5]),
         "h_awd": found.awd.h.cpu().numpy(),
         "h_published": found.awd.grid.h[(*found.awd.published, 0)].cpu().numpy(),
         "trajectory": found.trajectory.cpu().numpy(),

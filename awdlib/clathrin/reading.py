@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from awdlib import controls, dwt, experiments, filters, predictors, reading
-from awdlib.clathrin import Teacher
+from awdlib.clathrin.teachers import Teacher
 from awdlib.experiments import Signals
 
 BEFORE, AFTER = 20, 12  # samples around a coefficient's place

@@ -1,0 +1,156 @@
+"""The published sweep on clathrin tracks, its filters judged and kept."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import experiments
+from awdlib.clathrin.setup import PUBLISHED, Size
+from awdlib.experiments import Judged, Signals
+from awdlib.sweep import Sweep, published_grids, sweep
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep of one teacher from one start, and how its filters predict.
+
+    Attributes
+    ----------
+    teacher, start : str
+    grid : awdlib.sweep.Sweep
+    judged : awdlib.experiments.Judged
+        Arrays (lams, gammas, seeds, ...).
+    penalty, valid : numpy.ndarray, shape (lams, gammas, seeds)
+    chosen, chosen_plain : list of (λ, γ, seed) indices
+        By cross-validation, of every seed; and among the fits with γ = 0.
+    """
+
+    teacher: str
+    start: str
+    grid: Sweep
+    judged: Judged
+    penalty: np.ndarray
+    valid: np.ndarray
+    chosen: list[tuple[int, int, int]]
+    chosen_plain: list[tuple[int, int, int]]
+
+    @property
+    def h(self) -> torch.Tensor:
+        """The chosen filter of every seed, (seeds, taps)."""
+        return experiments.pick(self.grid.h, self.chosen)
+
+    @property
+    def published(self) -> tuple[int, int]:
+        """Place of the published (λ, γ) in the grid, or of the nearest."""
+        return (
+            experiments.nearest(self.grid.lams, PUBLISHED["lam"]),
+            experiments.nearest(self.grid.gammas, PUBLISHED["gamma"]),
+        )
+
+
+def distil(
+    signals: Signals,
+    gradients: torch.Tensor,
+    size: Size,
+    *,
+    teacher: str,
+    start: str = "db5",
+    ledger: Path | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Swept:
+    """The published sweep, its filters judged and chosen by cross-validation.
+
+    Parameters
+    ----------
+    signals : Signals
+    gradients : torch.Tensor
+        Of the teacher, at the training tracks: a network's, or a network's for every seed.
+    size : Size
+    teacher, start : str
+        The teacher's name; a PyWavelets name.
+    ledger, executor, progress
+        As of `awdlib.sweep.sweep`.
+    """
+    again = start == "sym5"
+    lams, gammas = published_grids()
+    seeds = size.sym5_seeds if again else size.seeds
+    if gradients.ndim > signals.x.ndim:
+        gradients = gradients[: len(seeds)]
+    grid = sweep(
+        signals.x, gradients=gradients, start=start, lams=lams[list(size.lams)],
+        gammas=gammas[list(size.sym5_gammas if again else size.gammas)],
+        seeds=seeds, epochs=size.epochs,
+        ledger=ledger, executor=executor, progress=progress,
+    )  # fmt: skip
+    judged = experiments.judge_grid(grid, signals)
+    penalty, valid = experiments.validity_of_grid(grid.h)
+    chosen, plain = (
+        experiments.choose(judged.cv_r2),
+        experiments.choose(judged.cv_r2, gammas=slice(1)),
+    )
+    return Swept(teacher, start, grid, judged, penalty, valid, chosen, plain)
+
+
+def filters_kept(sweeps: Sequence[Swept]) -> dict[str, np.ndarray]:
+    """Every filter of every sweep, in full precision, with all that says which it is.
+
+    Returns
+    -------
+    dict
+        ``h`` (n, taps), and of length n: ``lam``, ``gamma``, ``seed``, ``start``, ``teacher``,
+        ``cv_r2``, ``r2`` (test), ``penalty``, ``valid``, ``chosen``.
+    """
+    parts: list[dict[str, Any]] = []
+    for one in sweeps:
+        shape = one.judged.cv_r2.shape
+        lam, gamma, seed = np.meshgrid(
+            one.grid.lams, one.grid.gammas, one.grid.seeds, indexing="ij"
+        )
+        chosen = np.zeros(shape, dtype=bool)
+        chosen[tuple(zip(*one.chosen, strict=True))] = True
+        parts.append({
+            "h": one.grid.h.flatten(0, 2).cpu().numpy(),
+            "lam": lam, "gamma": gamma, "seed": seed,
+            "start": np.full(shape, one.start), "teacher": np.full(shape, one.teacher),
+            "cv_r2": one.judged.cv_r2, "r2": one.judged.r2,
+            "penalty": one.penalty, "valid": one.valid, "chosen": chosen,
+        })  # fmt: skip
+    return {
+        name: np.concatenate(
+            [p[name].reshape(-1, *p[name].shape[3:]) if name != "h" else p[name] for p in parts]
+        )
+        for name in parts[0]
+    }
+
+
+def grid_of(arrays: Mapping[str, np.ndarray], teacher: str, start: str) -> dict[str, np.ndarray]:
+    """One sweep of `filters_kept`, its arrays back as (lams, gammas, seeds, ...).
+
+    Returns
+    -------
+    dict
+        ``h``, ``cv_r2``, ``r2``, ``penalty``, ``valid``, ``chosen``; and ``lams``, ``gammas``,
+        ``seeds``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such sweep.
+    """
+    rows = (arrays["teacher"] == teacher) & (arrays["start"] == start)
+    if not rows.any():
+        raise KeyError(f"no sweep of the teacher '{teacher}' from '{start}'")
+    found: dict[str, np.ndarray] = {
+        "lams": np.unique(arrays["lam"][rows]), "gammas": np.unique(arrays["gamma"][rows]),
+        "seeds": np.unique(arrays["seed"][rows]),
+    }  # fmt: skip
+    shape = tuple(len(axis) for axis in found.values())
+    for name in ("h", "cv_r2", "r2", "penalty", "valid", "chosen"):
+        found[name] = arrays[name][rows].reshape(*shape, *arrays[name].shape[1:])
+    return found
