@@ -96,9 +96,7 @@ spread = {
 in_words = "the real tracks, of which none were at hand" if real is None else f"{len(real):,} real tracks"
 numbers = {
     "n": {"simulated": size.tracks, "sets": size.sets, "runs": size.runs, "words": in_words},
-    "statistics": parts["all"],
-    "statistics_train": parts["train"],
-    "statistics_test": parts["test"],
+    **{"statistics" + ("" if name == "all" else f"_{name}"): found for name, found in parts.items()},
     "order": order,
     "random": {"real": dict.fromkeys(("low", "median", "high")), **spread},
     "settings": asdict(cme_simulator.Settings()),
@@ -106,7 +104,8 @@ numbers = {
 
 # %% tags=["remove-cell"]
 tables = {"statistics": compared, "scores": calibration.scores(found_real, found_simulated), "pairs": pairs}
-res = run.save(numbers=numbers, tables=tables, arrays=arrays, files=asked.files)
+filled = {name: table.dropna(axis=1, how="all") for name, table in tables.items()}  # without real tracks
+res = run.save(numbers=numbers, tables=filled, arrays=arrays, files=asked.files)
 kinds = [kind for kind in ("real", "simulated") if f"{kind}_lifetime" in res.arrays]
 style = {"real": {"color": "black", "lw": 1.8}, "simulated": {"color": plots.STANDARD, "ls": "--", "lw": 1.6}}
 who = " and ".join(kinds)
@@ -162,11 +161,11 @@ calibration.printed(res.tables["statistics"], **form, **{"by chance": "ks_chance
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-simulator-r2", "caption": "Test R² of each model (cells 7 and 8) with 95 % bootstrap intervals over test tracks, and over wavelets for the random ones. Vermilion: simulated tracks, mean of {val}`simulator:n.runs` sets; small dots: the lowest and the highest set. Black: {val}`simulator:n.words`."}}
 fig, ax = plots.figure(height=3.4)
 table = res.tables["scores"]
-for kind, shift in (("real", 0.18), ("simulated", -0.18)):
-    at = np.arange(len(table))[::-1] + shift
+for kind in kinds:
+    at = np.arange(len(table))[::-1] + {"real": 0.18, "simulated": -0.18}[kind]
     ax.hlines(at, table[f"{kind}_low"], table[f"{kind}_high"], color=style[kind]["color"], lw=2)
-    ax.plot(table[kind], at, "o", color=style[kind]["color"], label=kind if kind in kinds else None)
-    for value, y in zip(table[kind].dropna(), at, strict=False):
+    ax.plot(table[kind], at, "o", color=style[kind]["color"], label=kind)
+    for value, y in zip(table[kind], at, strict=True):
         ax.annotate(f"{value:.3f}", (value, y), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=8)
 for column in ("simulated_least", "simulated_most"):
     ax.plot(table[column], at, "o", ms=3, color=plots.STANDARD, alpha=0.6)

@@ -65,7 +65,7 @@ def test_simulated_statistics_are_those_of_real_tracks(simulated, stored):
         ({"next_vesicle": inf, "visit_rate": 0.0}, {"hotspots"}),
         ({"auxilin_age": -0.6}, {"y_lifetime"}),
         ({"auxilin": 1000.0}, {"auxilin_50", "run"}),
-        ({"success": 0.35}, {"run", "y_95"}),
+        ({"success": 0.35}, {"run", "auxilin_50", "lifetime_50"}),
         ({"coat": 2000.0}, {"clathrin_50", "clathrin_95", "peak_50"}),
         ({"coat_scatter": 0.9}, {"clathrin_95"}),
         ({"left_over": (0.9, 1.0)}, {"left"}),
