@@ -44,13 +44,16 @@ def differences(
     return found
 
 
+ABSENT = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
+
+
 def short(name: str) -> str:
     """A row's name as it stands in the names of differences."""
     return SHORT.get(name, name)
 
 
 def expected() -> list[str]:
-    """Names of all claims' quantities; one that a run cannot have is stored as None."""
+    """Names of all claims' quantities; one that a run cannot have is stored as `ABSENT`."""
     pairs = [f"{short(a)}_minus_{short(b)}" for a, b in DIFFERENCES]
     return [*pairs, *(q.removeprefix("claims.") for q in paper.claims("cme")["quantity"])]
 
@@ -190,11 +193,11 @@ def ladder(res: Any) -> Any:
     }  # fmt: skip
     awd, rows = res["main.awd"], []
     for name, label in steps.items():
-        if name not in res["table1"]:
+        if res[f"table1.{name}.r2"] is None:
             continue
-        found = res["claims"].get(f"{awd}_minus_{short(name)}")
+        found = res["claims"].get(f"{awd}_minus_{short(name)}", ABSENT)
         shown = "—"
-        if found:
+        if found["estimate"] is not None:
             shown = f"{found['estimate']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
         rows.append({
             "instead of AWD": label, "R²": f"{res[f'table1.{name}.r2']:.3f}",

@@ -69,6 +69,17 @@ def aligned(h: torch.Tensor, signals: Signals, seen: np.ndarray) -> dict[str, np
     return found
 
 
+def groups_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, tuple]:
+    """Mean and standard error of both groups of `aligned`, as stored under ``aligned_NAME_…``."""
+    found = {}
+    for label, key in (("successful", "seen"), ("abortive", "unseen")):
+        mean, error, enough = (
+            arrays[f"aligned_{name}_{key}_{part}"] for part in ("mean", "error", "enough")
+        )
+        found[label] = tuple(np.where(enough, values, np.nan) for values in (mean, error))
+    return found
+
+
 def asymmetries(
     wavelets: Mapping[str, torch.Tensor],
     teachers: Mapping[str, Teacher],

@@ -24,6 +24,7 @@ from awdlib.ledger import Ledger, array_hash, code_hash
 from awdlib.metrics import r2_score
 
 MODELS = ("awd", "awd_without_interpretation", "db5", "lstm", "random_any", "random_best")
+DRAWS = 105  # random wavelets a case: as many as the published grid has fits
 CODE = (*sweep.NUMERICS, setup, teachers, controls, experiments, networks_module, predictors_module)
 
 
@@ -92,7 +93,7 @@ def study(
     seed: int,
     epochs: int,
     lstm_epochs: int,
-    draws: int = 105,
+    draws: int = DRAWS,
     ledger: Path | None = None,
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,

@@ -1,7 +1,7 @@
 """The clathrin experiment step by step, as the chapter runs it: from tracks to stored results."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -92,13 +92,19 @@ def distil(study: Study, teachers: Mapping[str, Teacher]) -> Distillations:
     )  # fmt: skip
     names = [n for n in ("authors", "ours") if f"lstm_{n}" in teachers]
     main, gradients = names[0], {n: teachers[f"lstm_{n}"].gradients for n in names}
-    swept = {
-        n: sweep_of(gradients[n], teacher=n, progress=progress(f"sweep, teacher {n}"))
-        for n in names
-    }
-    sym5 = sweep_of(
-        gradients[main], teacher=main, start="sym5", progress=progress("sweep from Sym5")
-    )
+    jobs = [(n, "db5") for n in names] + [(main, "sym5")]
+
+    def run(job: tuple[str, str]) -> Swept:
+        teacher, start = job
+        return sweep_of(
+            gradients[teacher], teacher=teacher, start=start,
+            progress=progress(f"sweep, teacher {teacher}, from {start}"),
+        )  # fmt: skip
+
+    # Threads only hand pieces to the processes: one sweep's batches cannot keep all of them busy.
+    with ThreadPoolExecutor(len(jobs) if study.executor else 1) as waiting:
+        *done, sym5 = waiting.map(run, jobs)
+    swept = dict(zip(names, done, strict=True))
     at: dict[str, Any] = {**setup.PUBLISHED, "epochs": study.size.epochs}
     fit = partial(distill, study.signals.x, **at)
     of_40 = fit(gradients=teachers["lstm_40"].gradients, seed=list(study.size.seeds))
@@ -213,7 +219,7 @@ def compare(
 
 
 def claim(study: Study, found: Distillations, compared: Comparison) -> dict[str, Any]:
-    """The quantities of all claims and of the text's differences; None where one cannot be had."""
+    """The quantities of all claims and of the text's differences."""
     name, n = f"awd_{found.main}", len(study.signals.y_test)
     made: dict[str, Any] = claims.differences(compared.rows, compared.samples, n)
     made |= claims.shape_claims(found.awd.h)
@@ -227,9 +233,12 @@ def claim(study: Study, found: Distillations, compared: Comparison) -> dict[str,
         made[key] = (
             table.time_ratio(compared.times, f"lstm_{found.main}", name, kind)
             if compared.times
-            else None
+            else claims.ABSENT
         )
-    return {key: None for key in claims.expected()} | made
+    made |= {
+        f"main_minus_{other}": made[f"{name}_minus_{other}"] for other in ("db5", "random_best")
+    }
+    return {key: claims.ABSENT for key in claims.expected()} | made
 
 
 def read(study: Study, found: Distillations, against: Controls, teachers: Mapping[str, Teacher]):
@@ -293,7 +302,7 @@ def numbers_of(
                  "lstm_r2": rows[f"lstm_{found.main}"]["r2"]},
         "words": words | {"lstm": words[f"lstm_{found.main}"]},
         "budget": against.budget,
-        "table1": {key: rows.get(key) for key in table.ROWS},
+        "table1": {key: rows.get(key, table.NO_ROW) for key in table.ROWS},
         "claims": dict(quantities),
         "chosen": {
             key: {"lam": [one.grid.lams[c[0]] for c in one.chosen],
@@ -309,7 +318,7 @@ def numbers_of(
             "lam": grid.lams[at[0]], "gamma": grid.gammas[at[1]], "cv_r2": awd.judged.cv_r2[at],
             "r2": awd.judged.r2[at], "validity": filters.validity(grid.h[at]).as_dict(),
         },
-        "sensitivity": sensitivity.summary(varied),
+        "sensitivity": sensitivity.summary(varied) | {"draws": sensitivity.DRAWS},
     }  # fmt: skip
 
 
@@ -326,8 +335,3 @@ def arrays_of(
         **{f"filters_{name}": h.cpu().numpy() for name, h in compared.wavelets.items()},
         **readings,
     }  # fmt: skip
-
-
-def standing(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> str:
-    """Models and their R² as words, for a figure's alternative text."""
-    return "; ".join(f"{name} {rows[name]['r2']:.3f}" for name in names)

@@ -45,6 +45,9 @@ ROWS = {
 }
 
 
+NO_ROW = dict.fromkeys(("r2", "r2_low", "r2_high", "r2_sd", "members", "compression", "parameters"))
+
+
 def measured_by_hand(tracks: Tracks) -> np.ndarray:
     """Lifetime in seconds and the largest amplitude, (tracks, 2): what was used before (C16)."""
     return np.stack(
@@ -130,13 +133,13 @@ def seconds(
     found: dict[str, dict[str, list[float]]] = {
         name: {kind: [] for kind in both} for name, both in tasks.items()
     }
-    for repeat in range(repeats + 3):
+    for _ in range(repeats):
         for name, both in tasks.items():
             for kind, task in both.items():
+                task()  # warms caches up after another model's turn
                 started = time.perf_counter()
                 task()
-                if repeat >= 3:  # the first ones warm caches up
-                    found[name][kind].append(time.perf_counter() - started)
+                found[name][kind].append(time.perf_counter() - started)
     return found
 
 
@@ -230,6 +233,12 @@ def table1(
     return frame.astype({c: "Int64" for c in ("members", "parameters", "n_test")})
 
 
+def labels(table: Any) -> list[str]:
+    """Models of `table1` as texts, with their teachers."""
+    taught = [f" (teacher: {t})" if isinstance(t, str) and t else "" for t in table["teacher"]]
+    return [model + teacher for model, teacher in zip(table["model"], taught, strict=True)]
+
+
 def printed_table1(table: Any) -> Any:
     """`table1` as text for a page, a pandas.DataFrame of strings indexed by model."""
     import pandas as pd
@@ -245,5 +254,4 @@ def printed_table1(table: Any) -> Any:
         "s (paper)": ("seconds_paper", ".4f"), "parameters": ("parameters", ".0f"),
     }  # fmt: skip
     shown = {head: [text(v, spec) for v in table[key]] for head, (key, spec) in columns.items()}
-    taught = [f" (teacher: {t})" if isinstance(t, str) and t else "" for t in table["teacher"]]
-    return pd.DataFrame(shown, index=pd.Index(table["model"] + taught, name=""))
+    return pd.DataFrame(shown, index=pd.Index(labels(table), name=""))
