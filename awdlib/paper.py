@@ -138,6 +138,16 @@ def verdict(
     return REPRODUCED if whole and large_enough and small_enough else DIRECTION_ONLY
 
 
+def _rule(relation: str, bound: float, size_low: float, size_high: float) -> str:
+    """A claim's rule as text: the bound, and the estimates that count as the same size."""
+    low, high = math.isfinite(size_low), math.isfinite(size_high)
+    size = {
+        (True, True): f", same size from {size_low:g} to {size_high:g}",
+        (True, False): f", same size from {size_low:g}", (False, True): f", to {size_high:g}",
+    }  # fmt: skip
+    return f"{relation} {bound:g}" + size.get((low, high), "")
+
+
 def _lookup(numbers: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return what is stored under a dotted key, flat or nested; empty if nothing is."""
     if key in numbers:
@@ -169,7 +179,7 @@ def judge(numbers: Mapping[str, Any], chapter: str, profile: str, source: str) -
     -------
     pandas.DataFrame
         One row a claim: id, inventory, claim, paper, ours, low, high, n, kind (what the interval
-        ranges over), data, profile, verdict, note.
+        ranges over), data, profile, rule, verdict, note.
     """
     evidence = profile != "smoke" and source != "simulated"
     rows = []
@@ -190,6 +200,7 @@ def judge(numbers: Mapping[str, Any], chapter: str, profile: str, source: str) -
                 "kind": found.get("kind", ""),
                 "data": source,
                 "profile": profile,
+                "rule": _rule(**rule),
                 "verdict": verdict(estimate, low, high, **rule) if evidence else NOT_TESTABLE,
                 "note": claim["note"],
             }

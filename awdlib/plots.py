@@ -92,35 +92,6 @@ def wavelet_of(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return t, psi.numpy()
 
 
-def filter_comparison(
-    taps: Mapping[str, np.ndarray],
-    functions: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    colours: Mapping[str, str],
-) -> Figure:
-    """Lowpass taps, and the wavelets they generate, of a few filters on common axes.
-
-    Parameters
-    ----------
-    taps : mapping of name to (taps,)
-    functions : mapping of name to (t, psi)
-    colours : mapping of name to colour
-    """
-    fig, (left, right) = figure(1, 2, height=2.9, width_ratios=[1, 1.4])
-    offset = np.linspace(-0.15, 0.15, len(taps))
-    for shift, (name, h) in zip(offset, taps.items(), strict=True):
-        at = np.arange(len(h)) + shift
-        left.vlines(at, 0, h, color=colours[name], lw=2)
-        left.plot(at, h, "o", ms=4, color=colours[name], label=name)
-    for name, (t, psi) in functions.items():
-        right.plot(t, psi, color=colours[name], label=name)
-    for ax in (left, right):
-        ax.axhline(0, color="0.8", lw=0.7, zorder=0)
-    left.set(title="Lowpass filter h", xlabel="tap n", xticks=range(0, len(h), 2))
-    right.set(title="Wavelet ψ", xlabel="t")
-    right.legend()
-    return fig
-
-
 def coefficient_bands(
     axes: Sequence[Axes], bands: Sequence[np.ndarray], names: Sequence[str], colour: str
 ) -> None:
@@ -160,36 +131,17 @@ def intervals(
     ax.set_ylim(-0.6, len(table) - 0.4)
 
 
-def grid_scores(
-    ax: Axes,
-    scores: np.ndarray,
-    lams: Sequence[float],
-    gammas: Sequence[float],
-    chosen: Sequence[Sequence[int]],
-    *,
-    label: str,
-) -> None:
-    """Heat map of a score over λ (down) and γ (right), the chosen cells framed in vermilion."""
-    import seaborn as sns
-
-    sns.heatmap(
-        scores, ax=ax, cmap="cividis", cbar_kws={"label": label, "pad": 0.01},
-        xticklabels=[f"{g:.2g}" for g in gammas], yticklabels=[f"{v:.2g}" for v in lams],
-        linewidths=0.5,
-    )  # fmt: skip
-    for row, column in {(int(c[0]), int(c[1])) for c in chosen}:
-        ax.add_patch(plt.Rectangle((column, row), 1, 1, fill=False, ec=STANDARD, lw=3))
-    ax.set(xlabel="γ (interpretation)", ylabel="λ (sparsity)")
-    ax.tick_params(axis="both", labelrotation=0, labelsize=8.5)
-
-
 def histogram(
     ax: Axes, values: np.ndarray, *, label: str, marks: Mapping[str, tuple[float, str]]
 ) -> None:
-    """Distribution of the controls, with named values marked on it."""
+    """Distribution of the controls, with named values marked on it; its lowest few are counted."""
     import seaborn as sns
 
-    sns.histplot(x=values, ax=ax, color=CONTROL, edgecolor="white", stat="count", bins=30)
+    lowest = min(np.quantile(values, 0.01), *(value for value, _ in marks.values()))
+    shown = values[values >= lowest]
+    if len(shown) < len(values):
+        label += f"; {len(values) - len(shown)} of {len(values)} below {lowest:.2f} not drawn"
+    sns.histplot(x=shown, ax=ax, color=CONTROL, edgecolor="white", stat="count", bins=30)
     top = ax.get_ylim()[1]
     for k, (name, (value, colour)) in enumerate(marks.items()):
         ax.axvline(value, color=colour, lw=2)
@@ -233,36 +185,4 @@ def tracks(
     for row in axes:
         row[0].set_ylabel(unit)
     axes[0, 0].legend(fontsize=8)
-    return fig
-
-
-def track_summaries(summaries: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """Distributions of real and simulated tracks on common axes.
-
-    Parameters
-    ----------
-    summaries : mapping of "real" and/or "simulated" to `awdlib.clathrin.summary`
-    """
-    fig, axes = figure(1, 4, height=2.5, width_ratios=[1, 1, 1, 1.3])
-    style = {"real": dict(color="black"), "simulated": dict(color=STANDARD, ls="--")}
-    for source, found in summaries.items():
-        axes[0].stairs(found["lifetime"], np.arange(15, 166, 10), label=source, **style[source])
-        axes[1].stairs(found["auxilin"], np.arange(-1.5, 4.01, 0.25), **style[source])
-        axes[2].plot(found["autocorrelation"], **style[source])
-        for name in ("most", "least"):
-            axes[3].plot(np.linspace(0, 1, len(found[name])), found[name], **style[source])
-    for name in ("most", "least"):
-        axes[3].annotate(name, (0.45, found[name].max()), xytext=(0, 4), fontsize=8,
-                         textcoords="offset points")  # fmt: skip
-    axes[3].margins(y=0.15)
-    for ax, title, label in zip(
-        axes,
-        ("lifetime", "auxilin", "autocorrelation", "mean track"),
-        ("seconds", "standardised", "lag, seconds", "position; thirds by auxilin"),
-        strict=True,
-    ):
-        ax.set_title(title)
-        ax.set_xlabel(label, fontsize=8.5)
-        ax.tick_params(labelsize=8)
-    axes[0].legend(fontsize=8)
     return fig

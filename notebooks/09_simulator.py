@@ -38,11 +38,11 @@ from dataclasses import asdict
 
 import numpy as np
 
-from awdlib import calibration, experiments, plots, results
+from awdlib import calibration, clathrin, experiments, plots, results
 from awdlib.datasets import cme, cme_simulator
 from awdlib.progress import progress
 
-size = calibration.SIZES[profile]
+size = clathrin.simulated.SIZES[profile]
 
 # %% [markdown]
 # ## What is simulated
@@ -81,13 +81,13 @@ report = progress("experiment")
 outcomes = []
 for number, tracks in enumerate([*simulated[: size.runs], *([] if real is None else [real])]):
     seed = number if tracks is not real else 0
-    outcomes.append(calibration.experiment(tracks, size, seed=seed, device=device))
+    outcomes.append(clathrin.simulated.experiment(tracks, size, seed=seed, device=device))
     report(number + 1, size.runs + (real is not None))
 found_simulated = outcomes[: size.runs]
 found_real = None if real is None else outcomes[-1]
 
 # %% tags=["remove-cell"]
-pairs, order = calibration.agreement(found_real, found_simulated)
+pairs, order = clathrin.simulated.agreement(found_real, found_simulated)
 spread = {
     name: dict(zip(("low", "median", "high"), np.quantile(of.random_r2, [0.1, 0.5, 0.9]), strict=True))
     for name, of in (("simulated", found_simulated[0]), ("real", found_real))
@@ -103,7 +103,7 @@ numbers = {
 }
 
 # %% tags=["remove-cell"]
-tables = {"statistics": compared, "scores": calibration.scores(found_real, found_simulated), "pairs": pairs}
+tables = {"statistics": compared, "scores": clathrin.simulated.scores(found_real, found_simulated), "pairs": pairs}
 filled = {name: table.dropna(axis=1, how="all") for name, table in tables.items()}  # without real tracks
 res = run.save(numbers=numbers, tables=filled, arrays=arrays, files=asked.files)
 kinds = [kind for kind in ("real", "simulated") if f"{kind}_lifetime" in res.arrays]

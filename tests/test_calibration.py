@@ -8,7 +8,7 @@ import pytest
 from datahelpers import real_tracks
 from scipy import stats
 
-from awdlib import calibration, results
+from awdlib import calibration, clathrin, results
 from awdlib.datasets import cme, cme_simulator
 from awdlib.datasets.tracks import concatenate, preprocess
 
@@ -173,17 +173,17 @@ def test_nothing_to_compare_is_refused(simulated):
 
 
 def outcome(awd, db5, lstm, random, noise=0.01):
-    r2 = dict(zip(calibration.MODELS, (awd, db5, lstm, random), strict=True))
+    r2 = dict(zip(clathrin.simulated.MODELS, (awd, db5, lstm, random), strict=True))
     rng = np.random.default_rng(0)
     samples = {name: value + noise * rng.standard_normal(200) for name, value in r2.items()}
     rows = {name: {"r2": v, "r2_low": v - 0.1, "r2_high": v + 0.1} for name, v in r2.items()}
-    return calibration.Outcome(rows, samples, np.array([random]))
+    return clathrin.simulated.Outcome(rows, samples, np.array([random]))
 
 
 def test_agreement_counts_pairs_and_their_decisions():
     real = outcome(0.30, 0.301, 0.40, 0.50)
     simulated = [outcome(0.33, 0.30, 0.41, 0.2), outcome(0.31, 0.30, 0.37, 0.2)]
-    table, found = calibration.agreement(real, simulated)
+    table, found = clathrin.simulated.agreement(real, simulated)
     assert found["order_simulated"] == "LSTM > AWD > DB5 > Random wavelets"
     assert found["order_real"] == "Random wavelets > LSTM > DB5 > AWD"
     # alike: lstm > awd, lstm > db5; the other four are reversed, one of them (awd, db5) undecided
@@ -203,12 +203,14 @@ def test_agreement_counts_pairs_and_their_decisions():
 
 
 def test_agreement_and_scores_without_real_tracks():
-    table, found = calibration.agreement(None, [outcome(0.3, 0.2, 0.4, 0.1)])
+    table, found = clathrin.simulated.agreement(None, [outcome(0.3, 0.2, 0.4, 0.1)])
     assert table[["real", "real_low", "real_high", "same"]].isna().all(axis=None)
     assert found["agree"] is None
     assert found["order_real"] is None
     assert "could not be compared" in found["words"]
-    scores = calibration.scores(None, [outcome(0.3, 0.2, 0.4, 0.1), outcome(0.4, 0.2, 0.4, 0.1)])
+    scores = clathrin.simulated.scores(
+        None, [outcome(0.3, 0.2, 0.4, 0.1), outcome(0.4, 0.2, 0.4, 0.1)]
+    )
     assert scores["real"].isna().all()
     assert scores["simulated"].iloc[0] == pytest.approx(0.35)
     assert calibration.printed(scores, model="model", real="real:.3f")["real"].tolist() == ["–"] * 4
@@ -216,16 +218,16 @@ def test_agreement_and_scores_without_real_tracks():
 
 def test_the_experiment_is_repeatable_and_complete():
     tracks = cme.simulate_tracks(0, 200)
-    size = calibration.Size(200, 1, 1, 1, 1, 5)
-    first, again = (calibration.experiment(tracks, size) for _ in range(2))
+    size = clathrin.simulated.Size(200, 1, 1, 1, 1, 5)
+    first, again = (clathrin.simulated.experiment(tracks, size) for _ in range(2))
     assert first.rows == again.rows
-    assert set(first.rows) == set(calibration.MODELS)
+    assert set(first.rows) == set(clathrin.simulated.MODELS)
     assert first.random_r2.shape == (5,)
     assert first.rows["random"]["r2"] == pytest.approx(first.random_r2.mean())
 
 
 def test_a_table_is_printed_for_a_reader():
-    scores = calibration.scores(outcome(0.3, 0.2, 0.4, 0.1), [outcome(0.3, 0.2, 0.4, 0.1)])
+    scores = clathrin.simulated.scores(outcome(0.3, 0.2, 0.4, 0.1), [outcome(0.3, 0.2, 0.4, 0.1)])
     shown = calibration.printed(scores, model="model", both="real,real_low,real_high:.2f")
     assert shown.loc["DB5", "both"] == "0.20 (0.10\u00a0to\u00a00.30)"
     large = scores.assign(real=[1234.5, 99.87, -150.2, 0.1234])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import filters, metrics, paper, reading
+from awdlib import filters, metrics, paper, pulses
 from awdlib.clathrin.reading import mean_coefficients
 from awdlib.clathrin.sweeps import Swept
 from awdlib.experiments import Signals
@@ -114,10 +114,10 @@ def shape_claims(h: torch.Tensor) -> dict[str, Any]:
     if len(h) > 1:
         found["seed_distance"] = _over(seed_distances(h), "range over pairs of seeds")
     db5 = filters.lowpass("db5")
-    edges = reading.edge_response(h.double()) / reading.edge_response(db5)
+    edges = pulses.edge_response(h.double()) / pulses.edge_response(db5)
     return found | {
         "edge_response": _over(edges, over),
-        "build_up_drop": _over(reading.asymmetry(h.double()).mean(-1), over),
+        "build_up_drop": _over(pulses.asymmetry(h.double()).mean(-1), over),
     }
 
 
@@ -179,28 +179,38 @@ def ladder(res: Any) -> Any:
     Parameters
     ----------
     res : awdlib.results.Results
-        Of the chapter; its ``main.awd`` names AWD's row.
+        Of the chapter.
     """
     import pandas as pd
 
     steps = {
         "db5": "DB5, where AWD starts", "awd_without_interpretation": "adapted, but no network",
-        "random_any": "any random wavelet", "random_best": "random, chosen among as many",
-        "supervised": "chosen by supervision alone", "ridge": "no wavelet: the raw values",
-        "lifetime_amplitude": "two numbers: lifetime, amplitude",
+        "random_best": "random, chosen among as many", "supervised": "chosen by supervision alone",
+        "ridge": "no wavelet: ridge on the 40 values",
+        "lifetime_amplitude": "no wavelet: lifetime and amplitude",
         "minirocket": "no wavelet: MiniRocket", "lstm_ours": "LSTM trained here",
         "lstm_authors": "the authors' LSTM",
     }  # fmt: skip
-    awd, rows = res["main.awd"], []
+    teachers = {"authors": "AWD of the authors' LSTM", "ours": "AWD of LSTMs trained here"}
+    rows = []
     for name, label in steps.items():
         if res[f"table1.{name}.r2"] is None:
             continue
-        found = res["claims"].get(f"{awd}_minus_{short(name)}", ABSENT)
-        shown = "—"
-        if found["estimate"] is not None:
-            shown = f"{found['estimate']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
-        rows.append({
-            "instead of AWD": label, "R²": f"{res[f'table1.{name}.r2']:.3f}",
-            "AWD minus it": shown.replace("-", "−"), "so AWD is": in_words(found) or "—",
-        })  # fmt: skip
-    return pd.DataFrame(rows).set_index("instead of AWD")
+        row = {"instead of AWD": label, "R²": f"{res[f'table1.{name}.r2']:.3f}"}
+        for teacher, head in teachers.items():
+            if res[f"table1.awd_{teacher}.r2"] is not None:
+                row[f"{head}, minus it"] = _in_short(
+                    res["claims"][f"awd_{teacher}_minus_{short(name)}"]
+                )
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("instead of AWD").rename_axis(None)
+
+
+def _in_short(difference: Mapping[str, Any]) -> str:
+    words = {"better than": "better", "worse than": "worse"}.get(
+        in_words(difference) or "", "unclear"
+    )
+    value, low, high = (
+        f"{difference[k]:+.3f}".replace("-", "−") for k in ("estimate", "low", "high")
+    )
+    return f"{value} [{low}, {high}]: {words}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, dwt, experiments, filters, predictors, reading
+from awdlib import controls, dwt, experiments, filters, predictors, pulses, reading
 from awdlib.clathrin.teachers import Teacher
 from awdlib.experiments import Signals
 
@@ -80,6 +80,42 @@ def groups_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, tuple]:
     return found
 
 
+def summary(arrays: Mapping[str, np.ndarray], h: torch.Tensor, random_h: torch.Tensor) -> dict:
+    """What the text says of the readings.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Of `aligned` (stored under ``aligned_NAME_…``) and `asymmetries` (under ``pulse_…``).
+    h, random_h : torch.Tensor, shape (seeds, taps) and (controls, taps)
+
+    Returns
+    -------
+    dict
+        ``pulse``: mean asymmetries by name (of controls their 2.5 and 97.5 % quantiles).
+        ``aligned``: of AWD and DB5, how far the mean successful track rises in the ten samples
+        before the place, and falls in the five after it.
+        ``edges_share_above``: share of the controls whose edge response exceeds AWD's.
+    """
+    pulse: dict[str, Any] = {}
+    for key, values in arrays.items():
+        if not key.startswith("pulse_"):
+            continue
+        name = key.removeprefix("pulse_")
+        if name.endswith("random"):
+            low, high = np.quantile(values, [0.025, 0.975])
+            pulse[name] = {"low": low, "high": high}
+        else:
+            pulse[name] = values.mean()
+    aligned = {}
+    for name in ("awd", "db5"):
+        mean, zero = arrays[f"aligned_{name}_seen_mean"], BEFORE
+        aligned[name] = {"rise": mean[zero] - mean[zero - 10], "fall": mean[zero] - mean[zero + 5]}
+    own = pulses.edge_response(h.double()).mean()
+    above = (pulses.edge_response(random_h.double()) > own).mean()
+    return {"pulse": pulse, "aligned": aligned, "edges_share_above": above}
+
+
 def asymmetries(
     wavelets: Mapping[str, torch.Tensor],
     teachers: Mapping[str, Teacher],
@@ -104,7 +140,7 @@ def asymmetries(
     low, high = np.quantile(signals.x.cpu().numpy(), [0.05, 0.95])
 
     def of(predict: Callable[[torch.Tensor], np.ndarray]) -> np.ndarray:
-        return reading.model_asymmetry(predict, base=float(low), height=float(high - low))
+        return pulses.model_asymmetry(predict, base=float(low), height=float(high - low))
 
     def of_models(h: torch.Tensor) -> np.ndarray:
         x = signals.x.double()
@@ -116,11 +152,11 @@ def asymmetries(
     found = {}
 
     for name, h in wavelets.items():
-        found[f"shape_{name}"] = reading.asymmetry(h.double()).mean(0)
+        found[f"shape_{name}"] = pulses.asymmetry(h.double()).mean(0)
         found[f"model_{name}"] = of_models(h).mean(0)
     for name, teacher in teachers.items():
         found[f"model_{name}"] = np.stack([of_network(m) for m in teacher.networks]).mean(0)
-    found["shape_random"] = reading.asymmetry(random_h).mean(1)
+    found["shape_random"] = pulses.asymmetry(random_h).mean(1)
     found["model_random"] = of_models(random_h[:100]).mean(1)
     return found
 

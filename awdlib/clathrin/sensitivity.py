@@ -167,3 +167,19 @@ def summary(table: Any) -> dict[str, Any]:
             "share_above": (apart > 0).mean(),
         }  # fmt: skip
     return found
+
+
+def printed(table: Any) -> Any:
+    """`study`'s table as text for a page, a pandas.DataFrame indexed by the case."""
+    heads = {
+        "awd": "AWD", "awd_without_interpretation": "γ = 0", "db5": "DB5", "lstm": "LSTM",
+        "random_any": "random, any", "random_best": "random, best",
+    }  # fmt: skip
+    cases = [
+        f"test cells {cells}" if variant == "split" else variant
+        for variant, cells in zip(table["variant"], table["test_cells"], strict=True)
+    ]
+    counts = table["n_train"].astype(str) + " + " + table["n_test"].astype(str)
+    shown = table[list(MODELS)].map("{:.3f}".format).rename(columns=heads)
+    shown.insert(0, "tracks", counts)
+    return shown.set_axis(cases)

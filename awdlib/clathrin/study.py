@@ -261,7 +261,8 @@ def read(study: Study, found: Distillations, against: Controls, teachers: Mappin
     pulses = reading.asymmetries(wavelets, asked, some, study.signals)
     arrays |= {f"pulse_{key}": value for key, value in pulses.items()}
     arrays |= reading.mean_coefficients(h, study.signals)
-    return arrays, reading.take_apart(h, study.signals)
+    numbers = reading.summary(arrays, found.awd.h, some)
+    return arrays, numbers, reading.take_apart(h, study.signals)
 
 
 def vary(study: Study) -> Any:

@@ -243,15 +243,20 @@ def printed_table1(table: Any) -> Any:
     """`table1` as text for a page, a pandas.DataFrame of strings indexed by model."""
     import pandas as pd
 
-    def text(value: float, spec: str) -> str:
-        return "—" if pd.isna(value) else format(value, spec)
+    def text(form: str, *keys: str) -> list[str]:
+        return [
+            "—" if any(pd.isna(v) for v in row) else form.format(*row)
+            for row in zip(*(table[k] for k in keys), strict=True)
+        ]
 
-    columns = {
-        "R²": ("r2", ".3f"), "low": ("r2_low", ".3f"), "high": ("r2_high", ".3f"),
-        "sd": ("r2_sd_seeds", ".3f"), "of": ("members", ".0f"), "R² (paper)": ("r2_paper", ".3f"),
-        "compression": ("compression", ".3f"), "(paper)": ("compression_paper", ".3f"),
-        "predict, s": ("seconds_predict", ".1e"), "end to end, s": ("seconds_end_to_end", ".1e"),
-        "s (paper)": ("seconds_paper", ".4f"), "parameters": ("parameters", ".0f"),
+    shown = {
+        "R²": text("{:.3f}", "r2"), "95 %": text("{:.3f} to {:.3f}", "r2_low", "r2_high"),
+        "sd (of)": text("{:.3f} ({})", "r2_sd_seeds", "members"),
+        "paper": text("{:.3f}", "r2_paper"),
+        "compression": text("{:.3f}", "compression"),
+        "paper ": text("{:.3f}", "compression_paper"),
+        "predict, s": text("{:.1e}", "seconds_predict"),
+        "end to end, s": text("{:.1e}", "seconds_end_to_end"),
+        "paper, s": text("{:.1e}", "seconds_paper"), "parameters": text("{}", "parameters"),
     }  # fmt: skip
-    shown = {head: [text(v, spec) for v in table[key]] for head, (key, spec) in columns.items()}
-    return pd.DataFrame(shown, index=pd.Index(labels(table), name=""))
+    return pd.DataFrame(shown, index=pd.Index(labels(table), name=None))

@@ -78,7 +78,7 @@ class Verdicts(SphinxDirective):
             judged = paper.judge(stored.numbers, chapter, profile, source or "none")
         except (ValueError, KeyError) as error:
             raise self.error(f"verdicts of {chapter}: {error}") from error
-        heads = ["claim", "paper", "here, with interval", "verdict", "note"]
+        heads = ["claim", "paper", "here, with interval", "rule", "verdict", "note"]
         return [table(heads, [verdict_cells(claim) for claim in judged.to_dict("records")])]
 
 
@@ -90,7 +90,9 @@ def verdict_cells(claim: dict[str, Any]) -> list[str]:
         ours = known["ours"]
     elif claim["kind"]:
         ours += f" ({claim['kind']}; n = {claim['n']})"
-    return [claim["claim"], known["paper"], ours, claim["verdict"], claim["note"]]
+    return [
+        claim["claim"], known["paper"], ours, claim["rule"], claim["verdict"], claim["note"],
+    ]  # fmt: skip
 
 
 def facts(provenance: dict[str, Any]) -> dict[str, str]:
