@@ -146,11 +146,13 @@ def grid_of(arrays: Mapping[str, np.ndarray], teacher: str, start: str) -> dict[
     rows = (arrays["teacher"] == teacher) & (arrays["start"] == start)
     if not rows.any():
         raise KeyError(f"no sweep of the teacher '{teacher}' from '{start}'")
-    found: dict[str, np.ndarray] = {
-        "lams": np.unique(arrays["lam"][rows]), "gammas": np.unique(arrays["gamma"][rows]),
-        "seeds": np.unique(arrays["seed"][rows]),
-    }  # fmt: skip
-    shape = tuple(len(axis) for axis in found.values())
+
+    def axis(values: np.ndarray) -> np.ndarray:
+        """The different ones, in the order in which they come: seeds need not be sorted."""
+        return values[np.sort(np.unique(values, return_index=True)[1])]
+
+    found = {f"{name}s": axis(arrays[name][rows]) for name in ("lam", "gamma", "seed")}
+    shape = tuple(len(values) for values in found.values())
     for name in ("h", "cv_r2", "r2", "penalty", "valid", "chosen"):
         found[name] = arrays[name][rows].reshape(*shape, *arrays[name].shape[1:])
     return found
