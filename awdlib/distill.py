@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from awdlib import attribution, dwt, filters
+from awdlib.adam import Adam
 from awdlib.conventions import check_choice, check_filter, check_finite, check_signal
 from awdlib.filters import Validity
-from awdlib.objective import Settings, batch_loss
+from awdlib.objective import Settings, batch_loss, is_fused, loss_and_gradient
 from awdlib.threads import one_thread
 
 
@@ -134,47 +135,71 @@ def distill(
         gradients = None
     own = own and gradients is not None
 
-    parameters, taps = _parametrise(h, config.parametrisation)
-    parameters.requires_grad_()
-    adam = torch.optim.Adam([parameters], lr=config.lr, fused=True)
+    short = x.ndim == 3 and x.shape[-1] <= dwt.DENSE_UP_TO
+    fused = not through_network and is_fused(config, x, gradients)
+    order, groups = _groups(seeds) if short and fused and not own else _each_alone(seeds)
+    lams, gammas = lam_[order], gamma_[order]
+    parameters, taps = _parametrise(h[order], config.parametrisation)
+    direct = fused and config.parametrisation == "taps"  # no autograd
+    parameters.requires_grad_(not direct)
+    adam = Adam(parameters, config.lr)
     trajectory, history = [taps(parameters).detach().clone()], []
-    short = x.ndim == 3 and x.shape[-1] <= dwt.DENSE_UP_TO and x.device.type == "cpu"
-    with one_thread() if short else nullcontext():
+    with one_thread() if short and x.device.type == "cpu" else nullcontext():
         for epoch in range(config.epochs):
             total, batches = torch.zeros_like(lam_), 0
-            for index in _batches(len(x), config.batch_size, seeds, epoch):
+            for index in _batches(len(x), config.batch_size, groups, epoch):
                 filters_now = taps(parameters)
                 if own and index.ndim == 1:
                     index = index.expand(len(lam_), -1)
-                part = _pick(x, index)
+                part, paired = _pick(x, index), index.ndim == 2
                 slopes = None if gradients is None else _pick_slopes(gradients, index, own)
-                scores = None
-                if through_network and needs_network:
-                    assert model is not None
-                    scores = _through_network(
-                        model, part, filters_now, config, residual, index.ndim == 2
+                if direct:
+                    loss, slope = loss_and_gradient(
+                        parameters, part, lams, gammas, config, paired=paired, gradients=slopes
                     )
-                loss = batch_loss(
-                    filters_now, part, lam_, gamma_, config,
-                    paired=index.ndim == 2, gradients=slopes, attributions=scores,
-                )  # fmt: skip
-                adam.zero_grad(set_to_none=True)
-                loss.sum().backward(inputs=[parameters])
-                adam.step()
+                else:
+                    scores = None
+                    if through_network and needs_network:
+                        assert model is not None
+                        scores = _through_network(
+                            model, part, filters_now, config, residual, paired
+                        )
+                    loss = batch_loss(
+                        filters_now, part, lams, gammas, config,
+                        paired=paired, gradients=slopes, attributions=scores,
+                    )  # fmt: skip
+                    (slope,) = torch.autograd.grad(loss.sum(), parameters)
+                adam.step(slope)
                 total += loss.detach()
                 batches += 1
             trajectory.append(taps(parameters).detach().clone())
             history.append(total / batches)
             if progress:
                 progress(epoch + 1, config.epochs)
-    path = torch.stack(trajectory)
+    back = order.argsort()
+    path = torch.stack(trajectory)[:, back]
     _check_finite(path[-1], lam_, gamma_)
-    curve = torch.stack(history) if history else torch.zeros(0, len(lam_), dtype=x.dtype)
+    curve = torch.stack(history)[:, back] if history else lam_.new_zeros(0, len(lam_))
     pick = 0 if single else slice(None)
     return Distilled(
         h=path[-1][pick].clone(), lam=lam_[pick], gamma=gamma_[pick], seed=seeds[pick],
         loss=curve[:, pick], trajectory=path[:, pick], settings=config,
     )  # fmt: skip
+
+
+def _groups(seeds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """An order in which the filters of a seed stand together, and a seed for every group of them.
+
+    They share their batches. Where seeds have unequally many filters, each stands alone.
+    """
+    different, which, counts = torch.unique(seeds, return_inverse=True, return_counts=True)
+    if (counts != counts[0]).any():
+        return _each_alone(seeds)
+    return which.argsort(stable=True), different
+
+
+def _each_alone(seeds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.arange(len(seeds)), seeds
 
 
 def _pick(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -233,7 +258,7 @@ def _parametrise(
 def _batches(
     examples: int, batch_size: int, seeds: torch.Tensor, epoch: int
 ) -> Iterator[torch.Tensor]:
-    """Indices of one epoch's batches: (batch,) where all seeds agree, else (filters, batch).
+    """Indices of one epoch's batches: (batch,) where all seeds agree, else (seeds, batch).
 
     A filter's shuffling depends on its seed and the epoch alone, not on what trains beside it.
     """

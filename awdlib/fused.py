@@ -3,7 +3,7 @@
 For mode ``zero`` and the saliency, ``awdlib.objective.loss_terms`` says the same in a few lines of
 differentiable transforms. But a fit has as many unknowns as taps, and autograd would keep and visit
 many batch-sized arrays to get so few numbers. Here the value and the gradient are computed side by
-side; autograd sees one step from h to the loss.
+side.
 
 In this mode synthesis is the transpose of analysis, so two operations do everything: the gradient
 of the analysis runs through the synthesis, and the other way round.
@@ -23,40 +23,27 @@ def data_loss(
     *,
     level: int,
     paired: bool = False,
-) -> torch.Tensor:
-    """weights · (Σ(x − x̂)², Σ|Ψx|, Σ|(Ψ⁻¹)ᵀG|) over a batch, for mode ``zero``.
+    differentiate: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """weights · (Σ(x − x̂)², Σ|Ψx|, Σ|(Ψ⁻¹)ᵀG|) over a batch, for mode ``zero``, and its gradient.
 
     Parameters
     ----------
     h : torch.Tensor, shape (filters, taps)
-    x, gradients
-        As of `awdlib.objective.batch_loss`: short signals or images. Constants.
+    x, gradients, paired
+        As of `awdlib.objective.batch_loss`: short signals or images.
     weights : torch.Tensor, shape (3, filters)
-        Constants; the third is not read where there are no gradients.
+        The third is not read where there are no gradients.
     level : int
-    paired : bool
+    differentiate : bool
+        Without it the gradient is zeros.
 
     Returns
     -------
-    torch.Tensor, shape (filters,)
-        Once differentiable, in `h`.
+    tuple of torch.Tensor, shapes (filters,) and (filters, taps)
     """
-    return _DataLoss.apply(h, x, gradients, weights, level, paired)
-
-
-class _DataLoss(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, h, x, gradients, weights, level, paired):
-        way = of_images if x.ndim - paired == 4 else _short_signals
-        loss, slope = way(h, x, gradients, weights, level, paired, ctx.needs_input_grad[0])
-        ctx.save_for_backward(slope)
-        return loss
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream):
-        (slope,) = ctx.saved_tensors
-        return upstream[:, None] * slope, None, None, None, None, None
+    way = of_images if x.ndim - paired == 4 else _short_signals
+    return way(h, x, gradients, weights, level, paired, differentiate)
 
 
 def _short_signals(
@@ -68,28 +55,29 @@ def _short_signals(
     paired: bool,
     differentiate: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss (filters,) and its gradient (filters, taps), by one matrix a filter."""
-    matrix, pull_back = matrices.analysis_matrix_and_gradient(h, x.shape[-1], level=level)
-    # Both kinds of signals go through the same matrix: (filters or none, kinds, batch, n).
+    """Loss (filters,) and its gradient (filters, taps), by one matrix a filter.
+
+    Filters that share a batch stand together, and their matrices go through one product.
+    """
+    groups, n = len(x) if paired else 1, x.shape[-1]
+    matrix, pull_back = matrices.analysis_matrix_and_gradient(h, n, level=level)
+    # Both kinds of signals go through the same matrices: (groups, kinds, examples, n).
     kinds = [x] if gradients is None else [x, gradients]
-    signals = torch.stack([k.flatten(-3, -2) for k in kinds], int(paired))
-    # Σ|y| = Σ sign(y) y, so its gradient in the matrix is sign(y)ᵀ times the signals, and its value
+    signals = torch.stack([k.reshape(groups, -1, n) for k in kinds], 1)
+    flat = signals.flatten(1, 2)
+    # Σ|y| = Σ sign(y) y, so its gradient in the matrix is sign(y) times the signals, and its value
     # the product of both.
-    if paired:
-        y = signals.flatten(1, 2) @ matrix.mT
-        pulled = y.sign_().unflatten(1, signals.shape[1:3]).mT @ signals
-    else:  # one product for all filters
-        y = signals.flatten(0, 1) @ matrix.flatten(0, 1).mT
-        pulled = y.sign_().unflatten(0, signals.shape[:2]).mT @ signals
-        pulled = pulled.unflatten(1, matrix.shape[:2]).transpose(0, 1)
-    shares = weights[1 : 1 + len(kinds)].mT[:, None]
-    upstream = (shares @ pulled.flatten(2)).view_as(matrix)
+    y = matrix.view(groups, -1, n) @ flat.mT
+    shares = weights[1 : 1 + len(kinds)].mT[..., None].expand(-1, -1, signals.shape[2])
+    y.sign_().view(*matrix.shape[:2], -1).mul_(shares.flatten(1)[:, None])
+    upstream = (y @ flat).view_as(matrix)
     loss = (upstream * matrix).sum((-2, -1))
-    # Σ‖x(SP)ᵀ − x‖² = <C E, E> with E = PᵀP − 1 and C = xᵀx.
-    mine = signals.select(int(paired), 0)
+    # Σ‖x(SP)ᵀ − x‖² = <E C, E> with E = PᵀP − 1 and C = xᵀx.
     error = matrix.mT @ matrix
     error.diagonal(dim1=-2, dim2=-1).sub_(1)
-    moved = weights[0][:, None, None] * (mine.mT @ mine @ error)
+    mine = signals[:, 0]
+    moved = (error.view(groups, -1, n) @ (mine.mT @ mine)).view_as(error)
+    moved *= weights[0][:, None, None]
     loss += (moved * error).sum((-2, -1))
     if not differentiate:
         return loss, torch.zeros_like(h)

@@ -85,6 +85,52 @@ def validity_penalties(h: torch.Tensor, *, scaling: Scaling = "reference") -> to
     return torch.stack(terms, -1) * (0.5 if scaling == "reference" else 1.0)
 
 
+def validity_and_gradient(
+    h: torch.Tensor, *, scaling: Scaling = "reference"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sum of `validity_penalties` and its gradient in h, without autograd.
+
+    Each penalty is a sum of squares of what is linear in Σh and Σg, or in the even autocorrelation.
+
+    Parameters
+    ----------
+    h : torch.Tensor, shape (filters, taps)
+    scaling : str
+
+    Returns
+    -------
+    tuple of torch.Tensor, shapes (filters,) and (filters, taps)
+    """
+    taps = h.shape[-1]
+    matrix, constant = _residuals(taps, scaling, h.dtype, h.device)
+    # Row k of a filter's `shifted` is h[n + 2k], k of both signs: times h it is r[2k], and the
+    # gradient of r[2k] is rows k and -k. Errors are the same for both, so one row stands for two.
+    shifted = torch.nn.functional.pad(h, (taps - 2, taps - 2)).unfold(-1, taps, 2)
+    lags = (shifted @ h[..., None])[..., 0]
+    errors = torch.addmm(constant, torch.cat([h, lags], -1), matrix)
+    upstream = (errors @ matrix.mT)[:, None]
+    slope = torch.baddbmm(upstream[..., :taps], upstream[..., taps:], shifted, beta=2, alpha=4)
+    return torch.linalg.vecdot(errors, errors), slope[:, 0]
+
+
+@lru_cache(maxsize=64)
+def _residuals(
+    taps: int, scaling: Scaling, dtype: torch.dtype, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Matrix and constant that make what the penalties square of a filter's taps and even lags."""
+    n = torch.arange(taps, dtype=torch.float64)
+    lag = torch.arange(1 - taps // 2, taps // 2, dtype=torch.float64)
+    frequency = 4 * pi / taps * (n if scaling == "paper" else n[: taps // 2])
+    zero = (lag == 0).double()
+    mirror = 2 * torch.cos(torch.outer(lag, frequency))
+    of_taps = torch.stack([torch.ones_like(n), (-1) ** n], 1)
+    of_lags = torch.cat([zero[:, None], mirror, torch.eye(taps - 1).double()], 1)
+    want = [n.new_tensor([sqrt(2), 0, 1]), 2 * torch.ones_like(frequency), zero]
+    weight = sqrt(0.5 if scaling == "reference" else 1.0)
+    matrix, constant = torch.block_diag(of_taps, of_lags), -torch.cat(want)
+    return (weight * matrix).to(device, dtype), (weight * constant).to(device, dtype)
+
+
 def l1(arrays: list[torch.Tensor]) -> torch.Tensor:
     """Σ|a| over all of a filter's numbers: arrays (filters, ...) to (filters,)."""
     return torch.stack([a.abs().sum(tuple(range(1, a.ndim))) for a in arrays]).sum(0)

@@ -102,24 +102,28 @@ def analysis_matrix_and_gradient(
     Without autograd, whose bookkeeping takes longer than the few small products.
     """
     tensor, shapes = _step_tensors(_chain(n, h.shape[-1], level, "zero"), h, "zero")
-    flat = (h @ tensor).split([a * b for a, b in shapes], -1)
-    steps = [one.unflatten(-1, shape) for one, shape in zip(flat, shapes, strict=True)]
-    products, bands = steps[:1], steps[:0]  # products of the steps up to each level
-    for step in steps[1:]:
-        lowest, detail = products[-1].chunk(2, -2)
-        bands.insert(0, detail)
-        products.append(step @ lowest)
+    steps = [
+        flat.view(-1, *shape)
+        for flat, shape in zip(
+            (h @ tensor).split([a * b for a, b in shapes], -1), shapes, strict=True
+        )
+    ]
+    half = [rows // 2 for rows, _ in shapes]
+    products = steps[:1]  # of the steps up to each level
+    for k in range(1, level):
+        products.append(steps[k] @ products[-1][:, : half[k - 1]])
+    # The lowest band stands above its detail in the last product; from the others come details.
+    bands = [products[-1], *(products[k][:, half[k] :] for k in range(level - 2, -1, -1))]
 
     def pull_back(upstream: torch.Tensor) -> torch.Tensor:
-        lengths = [products[-1].shape[-2], *(band.shape[-2] for band in bands)]
-        lowest, *details = upstream.split(lengths, -2)
-        gradients: list[torch.Tensor] = []
-        for j in range(level - 1, 0, -1):
-            gradients.insert(0, lowest @ products[j - 1].chunk(2, -2)[0].mT)
-            lowest = torch.cat([steps[j].mT @ lowest, details[level - 1 - j]], -2)
-        return torch.cat([g.flatten(-2) for g in [lowest, *gradients]], -1) @ tensor.mT
+        part, gradients, end = upstream[:, : 2 * half[-1]], steps[:0], 2 * half[-1]
+        for k in range(level - 1, 0, -1):
+            gradients.insert(0, (part @ products[k - 1][:, : half[k - 1]].mT).flatten(1))
+            detail = upstream[:, end : end + half[k - 1]]
+            part, end = torch.cat([steps[k].mT @ part, detail], 1), end + half[k - 1]
+        return torch.cat([part.flatten(1), *gradients], -1) @ tensor.mT
 
-    return torch.cat([products[-1], *bands], -2), pull_back
+    return torch.cat(bands, 1), pull_back
 
 
 def synthesis_matrix(h: torch.Tensor, n: int, *, level: int, mode: Mode = "zero") -> torch.Tensor:

@@ -76,7 +76,8 @@ def batch_loss(
     ----------
     h : torch.Tensor, shape (filters, taps)
     x : torch.Tensor, shape (batch, channel, ...), or (filters, batch, channel, ...) if `paired`
-        One batch for all filters, or one for each.
+        One batch for all filters, or one for each. For short signals, where `is_fused`, it may be
+        (groups, batch, channel, time): one for each group of filters, equally many side by side.
     lam, gamma : torch.Tensor, shape (filters,)
     settings : Settings
     paired : bool
@@ -89,19 +90,8 @@ def batch_loss(
     -------
     torch.Tensor, shape (filters,)
     """
-    constants = [t for t in (x, lam, gamma, gradients) if t is not None]
-    if attributions is None and _is_fused(constants, settings, paired):
-        examples, bands = x.shape[1] if paired else x.shape[0], settings.level + 1
-        scaling = settings.scaling
-        weights = torch.stack([
-            losses.reconstruction(torch.ones_like(lam), examples),
-            losses.sparsity(lam, examples, bands, scaling=scaling),
-            losses.interpretation(gamma, examples, bands, scaling=scaling),
-        ])  # fmt: skip
-        validity = losses.validity_penalties(h, scaling=scaling).sum(-1)
-        return validity + fused.data_loss(
-            h, x, gradients, weights, level=settings.level, paired=paired
-        )
+    if attributions is None and is_fused(settings, x, gradients, lam, gamma, paired=paired):
+        return _Differentiable.apply(h, x, lam, gamma, settings, paired, gradients)
     terms = loss_terms(
         h, x, settings, paired=paired, gradients=gradients, attributions=attributions
     )
@@ -109,12 +99,67 @@ def batch_loss(
     return loss + gamma * terms["interpretation"] if "interpretation" in terms else loss
 
 
-def _is_fused(constants: list[torch.Tensor], settings: Settings, paired: bool) -> bool:
-    """Whether `awdlib.fused` has the value and gradient of this case; x comes first."""
-    x, has_gradients = constants[0], len(constants) == 4
+def loss_and_gradient(
+    h: torch.Tensor,
+    x: torch.Tensor,
+    lam: torch.Tensor,
+    gamma: torch.Tensor,
+    settings: Settings,
+    *,
+    paired: bool = False,
+    gradients: torch.Tensor | None = None,
+    differentiate: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`batch_loss` and its gradient in h, side by side, where `is_fused` says so.
+
+    Without autograd, which would take longer than the arithmetic. Without `differentiate` the
+    gradient is that of the penalties alone.
+    """
+    examples, bands = x.shape[1] if paired else x.shape[0], settings.level + 1
+    scaling = settings.scaling
+    weights = torch.stack([
+        losses.reconstruction(torch.ones_like(lam), examples),
+        losses.sparsity(lam, examples, bands, scaling=scaling),
+        losses.interpretation(gamma, examples, bands, scaling=scaling),
+    ])  # fmt: skip
+    loss, slope = fused.data_loss(
+        h, x, gradients, weights, level=settings.level, paired=paired, differentiate=differentiate
+    )
+    validity, its_slope = losses.validity_and_gradient(h, scaling=scaling)
+    return loss + validity, slope + its_slope
+
+
+class _Differentiable(torch.autograd.Function):
+    """`loss_and_gradient` as one step from h to the loss, once differentiable."""
+
+    @staticmethod
+    def forward(ctx, h, x, lam, gamma, settings, paired, gradients):
+        loss, slope = loss_and_gradient(
+            h, x, lam, gamma, settings, paired=paired, gradients=gradients,
+            differentiate=ctx.needs_input_grad[0],
+        )  # fmt: skip
+        ctx.save_for_backward(slope)
+        return loss
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, upstream):
+        (slope,) = ctx.saved_tensors
+        return upstream[:, None] * slope, None, None, None, None, None, None
+
+
+def is_fused(
+    settings: Settings,
+    x: torch.Tensor,
+    gradients: torch.Tensor | None,
+    *constants: torch.Tensor,
+    paired: bool = False,
+) -> bool:
+    """Whether `loss_and_gradient` knows this case: it sees all but h as constants."""
     sized = x.ndim - paired == 4 or x.shape[-1] <= dwt.DENSE_UP_TO
-    known = settings.mode == "zero" and (settings.method == "saliency" or not has_gradients)
-    return sized and known and not any(t.requires_grad for t in constants)
+    known = settings.mode == "zero" and (settings.method == "saliency" or gradients is None)
+    tensors = (x, gradients, *constants)
+    return sized and known and not any(t is not None and t.requires_grad for t in tensors)
 
 
 def loss_terms(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import attribution, blocks, dwt, filters, fused, fused_images, losses, matrices
+from awdlib import adam, attribution, blocks, dwt, filters, fused, fused_images, losses, matrices
 from awdlib import objective as objective_module
 from awdlib.distill import distill
 from awdlib.ledger import Ledger, array_hash, code_hash
@@ -23,8 +23,8 @@ from awdlib.objective import Settings
 
 # What a fit's numbers depend on: a finished piece is used again only while none of them changes.
 NUMERICS = (
-    sys.modules[distill.__module__], attribution, blocks, dwt, filters, fused, fused_images, losses,
-    matrices, objective_module,
+    sys.modules[distill.__module__], adam, attribution, blocks, dwt, filters, fused, fused_images,
+    losses, matrices, objective_module,
 )  # fmt: skip
 
 

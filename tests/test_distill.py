@@ -1,5 +1,7 @@
 """Distillation: both ways agree, what is learned, what is promised of repeats and batches."""
 
+import sys
+
 import numpy as np
 import pytest
 import pywt
@@ -8,13 +10,15 @@ from datahelpers import real_tracks
 from numpy.testing import assert_allclose
 from torch import nn
 
-from awdlib import attribution, dwt, filters, matrices
+from awdlib import attribution, dwt, filters, matrices, objective
+from awdlib.adam import Adam
 from awdlib.conventions import MODES
 from awdlib.datasets import cme
-from awdlib.distill import _batches, distill
+from awdlib.distill import _batches, _groups, distill
 from awdlib.networks import ClathrinLSTM, lstm_from_state
 from awdlib.objective import Settings, batch_loss, loss_terms
 
+module = sys.modules[distill.__module__]
 METHODS = attribution.METHODS
 RESIDUALS = ("lowpass_sum", "highpass_sum", "norm", "conjugate_mirror", "even_shifts")
 DB5 = filters.lowpass("db5")
@@ -237,6 +241,56 @@ def test_adam_as_published():
     assert_allclose(result.loss, losses, rtol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_adam_is_torchs(dtype):
+    """Gradients of very different sizes, one of them always zero."""
+    mine, theirs = (randn(3, 10).to(dtype) for _ in range(2))
+    adam, torchs = Adam(mine, 1e-2), torch.optim.Adam([theirs], lr=1e-2)
+    size = torch.logspace(-12, 3, 10, dtype=dtype)
+    size[4] = 0
+    for step in range(300):
+        theirs.grad = size * (randn(3, 10, seed=step).to(dtype) + 0.3)
+        adam.step(theirs.grad)
+        torchs.step()
+        if step in (0, 1, 10, 299):
+            assert_allclose(mine, theirs, rtol=0, atol=1e-12 if dtype == torch.float64 else 1e-5)
+    assert abs(mine - randn(3, 10).to(dtype)).max() > 0.1
+
+
+def test_without_autograd_is_with_autograd(monkeypatch):
+    """The taps' own way against the objective spelled out, differentiated by autograd."""
+    options = dict(QUICK, epochs=20, gradients=SLOPES, lam=[0.001, 0.01], gamma=[0.5, 0.1])
+    seed, start = [3, 4], perturbed("db3")
+    without = distill(X, seed=seed, start=start, **options)
+    monkeypatch.setattr(module, "is_fused", lambda *a, **k: False)
+    monkeypatch.setattr(objective, "is_fused", lambda *a, **k: False)
+    spelled_out = distill(X, seed=seed, start=start, **options)
+    assert abs(without.h - start).max() > 0.1
+    assert_allclose(without.trajectory, spelled_out.trajectory, rtol=0, atol=1e-10)
+    assert_allclose(without.loss, spelled_out.loss, rtol=1e-10)
+
+
+def test_filters_of_a_seed_stand_together():
+    order, groups = _groups(torch.tensor([7, 2, 7, 2, 7, 2]))
+    assert (order.tolist(), groups.tolist()) == ([1, 3, 5, 0, 2, 4], [2, 7])
+    order, groups = _groups(torch.tensor([7, 2, 7]))
+    assert (order.tolist(), groups.tolist()) == ([0, 1, 2], [7, 2, 7])
+    order, groups = _groups(torch.tensor([5, 5]))
+    assert (order.tolist(), groups.tolist()) == ([0, 1], [5])
+
+
+@pytest.mark.parametrize("seed", [[7, 2, 7, 2], [7, 2, 7, 7]], ids=["groups", "no groups"])
+def test_the_order_of_the_filters_is_kept(seed):
+    lam, gamma = [0.001, 0.01, 0.1, 0.02], [0.5, 0.1, 0.0, 1.0]
+    batch = distill(X, gradients=SLOPES, lam=lam, gamma=gamma, seed=seed, **QUICK)
+    for k in range(4):
+        alone = distill(X, gradients=SLOPES, lam=lam[k], gamma=gamma[k], seed=seed[k], **QUICK)
+        assert_allclose(batch.trajectory[:, k], alone.trajectory, rtol=0, atol=1e-10)
+        assert_allclose(batch.loss[:, k], alone.loss, rtol=1e-10)
+        got = batch.lam[k].item(), batch.gamma[k].item(), batch.seed[k].item()
+        assert got == (lam[k], gamma[k], seed[k])
+
+
 def test_defaults_are_the_papers():
     config = Settings()
     assert (config.level, config.mode, config.epochs, config.batch_size) == (4, "zero", 100, 100)
@@ -302,13 +356,12 @@ def test_a_filter_in_a_batch_is_the_same_fit_alone_on_images():
 @pytest.mark.parametrize(("start", "taps"), [("db5", 10), ("sym5", 10), ("coif2", 12)])
 def test_only_h_is_learned(start, taps, monkeypatch):
     learned = []
-    adam = torch.optim.Adam
 
-    def spy(parameters, **options):
-        learned.extend(parameters)
-        return adam(parameters, **options)
+    def spy(parameters, lr):
+        learned.append(parameters)
+        return Adam(parameters, lr)
 
-    monkeypatch.setattr(torch.optim, "Adam", spy)
+    monkeypatch.setattr(module, "Adam", spy)
     distill(X, gradients=SLOPES, start=start, **QUICK)
     assert [p.numel() for p in learned] == [taps]
     learned.clear()

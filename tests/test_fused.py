@@ -50,9 +50,28 @@ def test_equals_the_objective(shape, level, name, with_gradients, paired, count,
     assert torch.equal(again, found)
 
 
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_filters_that_share_a_batch(with_gradients):
+    h = filters.lowpass("db3") + 0.1 * _numbers((6, 6), 0)
+    x = _numbers((2, 5, 2, 20), 1)
+    gradients = _numbers(x.shape, 2) if with_gradients else None
+    lam, gamma = _numbers(6, 3).abs(), _numbers(6, 4).abs()
+
+    def run(x, gradients):
+        return objective.loss_and_gradient(
+            h, x, lam, gamma, Settings(level=3), paired=True, gradients=gradients
+        )
+
+    shared = run(x, gradients)
+    each = run(*(k if k is None else k.repeat_interleave(3, 0) for k in (x, gradients)))
+    for a, b in zip(shared, each, strict=True):
+        assert_close(a, b, rtol=1e-12, atol=1e-13)
+
+
 def test_is_taken_where_it_can_be(monkeypatch):
     calls = []
-    monkeypatch.setattr(fused, "data_loss", lambda *a, **k: calls.append(1) or torch.zeros(1))
+    nothing = torch.zeros(1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
+    monkeypatch.setattr(fused, "data_loss", lambda *a, **k: calls.append(1) or nothing)
     h, one = filters.lowpass("db2")[None], torch.ones(1, dtype=torch.float64)
 
     def run(x, **settings):
@@ -84,8 +103,8 @@ def test_images_in_pieces_are_the_same(monkeypatch):
 
 def test_second_derivatives_are_refused():
     h = filters.lowpass("db2")[None].requires_grad_()
-    x, weights = _numbers((2, 1, 12), 0), torch.ones(3, 1, dtype=torch.float64)
-    loss = fused.data_loss(h, x, x, weights, level=1)
+    x, one = _numbers((2, 1, 12), 0), torch.ones(1, dtype=torch.float64)
+    loss = objective.batch_loss(h, x, one, one, Settings(level=1), gradients=x)
     (slope,) = torch.autograd.grad(loss.square().sum(), h, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()

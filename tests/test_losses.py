@@ -159,6 +159,17 @@ def test_gradients_of_the_penalties(name, scaling):
     assert torch.autograd.gradcheck(lambda h: losses.validity_penalties(h, scaling=scaling), h)
 
 
+@pytest.mark.parametrize("taps", range(2, 21, 2))
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_penalties_with_their_gradient_are_the_penalties(scaling, taps):
+    h = (0.5 * randn(4, taps)).requires_grad_()
+    want = losses.validity_penalties(h, scaling=scaling).sum(-1)
+    slope = torch.autograd.grad(want.sum(), h)[0]
+    found, its_slope = losses.validity_and_gradient(h.detach(), scaling=scaling)
+    assert_allclose(found, want.detach(), rtol=1e-12)
+    assert_allclose(its_slope, slope, rtol=1e-12, atol=1e-12)
+
+
 def test_l1_of_a_batch_of_filters():
     arrays = [torch.tensor([[[1.0, -2.0]], [[0.5, 0.0]]]), torch.tensor([[[-3.0]], [[4.0]]])]
     assert losses.l1(arrays).tolist() == [6.0, 4.5]
