@@ -63,7 +63,7 @@ class Size:
 SIZES = {
     "smoke": Size(
         tracks=400, lams=(1, 4), gammas=(0, 7, 11, 15), sym5_gammas=(0, 11), sym5_seeds=(1,),
-        seeds=(1, 10), epochs=6, lstm_epochs=12, draws=4, supervised=(8, 5), splits=((5, 6),),
+        seeds=(1, 10), epochs=6, lstm_epochs=5, draws=4, supervised=(8, 5), splits=((5, 6),),
         lengths=(30,), dtype=torch.float64,
     ),
     "laptop": Size(

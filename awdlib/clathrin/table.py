@@ -203,7 +203,7 @@ def table1(
     rows : mapping of name to numbers
         Names are `ROWS`'.
     times : mapping of name to seconds
-        As of `seconds`; empty where nothing was timed.
+        As of `seconds`; empty where nothing was timed, and then there are no columns of our times.
     n : int
         Test tracks.
     """
@@ -230,7 +230,8 @@ def table1(
     frame = pd.DataFrame(records)
     texts = ("name", "model", "teacher")
     frame = frame.astype({c: "Float64" for c in frame if c not in texts})
-    return frame.astype({c: "Int64" for c in ("members", "parameters", "n_test")})
+    frame = frame.astype({c: "Int64" for c in ("members", "parameters", "n_test")})
+    return frame if times else frame.drop(columns=["seconds_predict", "seconds_end_to_end"])
 
 
 def labels(table: Any) -> list[str]:
@@ -244,6 +245,8 @@ def printed_table1(table: Any) -> Any:
     import pandas as pd
 
     def text(form: str, *keys: str) -> list[str]:
+        if not set(keys) <= set(table):
+            return ["—"] * len(table)
         return [
             "—" if any(pd.isna(v) for v in row) else form.format(*row)
             for row in zip(*(table[k] for k in keys), strict=True)

@@ -64,7 +64,10 @@ class Provenance(SphinxDirective):
 
 
 class Verdicts(SphinxDirective):
-    """The paper's claims about a chapter, judged by the rules committed before the run."""
+    """The paper's claims about a chapter, judged by the rules committed before the run.
+
+    ``chapter@stem`` judges the results of a stem instead of those that the page shows.
+    """
 
     required_arguments = 1
 
@@ -75,7 +78,7 @@ class Verdicts(SphinxDirective):
         try:
             stored, _ = shown_results(chapter)
             profile, source = stored.provenance["profile"], stored.provenance["source"]
-            judged = paper.judge(stored.numbers, chapter, profile, source or "none")
+            judged = paper.judge(stored.numbers, stored.chapter, profile, source or "none")
         except (ValueError, KeyError) as error:
             raise self.error(f"verdicts of {chapter}: {error}") from error
         heads = ["claim", "paper", "here, with interval", "rule", "verdict", "note"]
