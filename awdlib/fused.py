@@ -67,16 +67,16 @@ def _short_signals(
     flat = signals.flatten(1, 2)
     # Σ|y| = Σ sign(y) y, so its gradient in the matrix is sign(y) times the signals, and its value
     # the product of both.
-    y = matrix.view(groups, -1, n) @ flat.mT
+    y = torch.bmm(matrix.view(groups, -1, n), flat.mT)
     shares = weights[1 : 1 + len(kinds)].mT[..., None].expand(-1, -1, signals.shape[2])
     y.sign_().view(*matrix.shape[:2], -1).mul_(shares.flatten(1)[:, None])
-    upstream = (y @ flat).view_as(matrix)
+    upstream = torch.bmm(y, flat).view_as(matrix)
     loss = (upstream * matrix).sum((-2, -1))
     # Σ‖x(SP)ᵀ − x‖² = <E C, E> with E = PᵀP − 1 and C = xᵀx.
-    error = matrix.mT @ matrix
-    error.diagonal(dim1=-2, dim2=-1).sub_(1)
+    one = torch.eye(n, dtype=h.dtype, device=h.device)
+    error = torch.baddbmm(one, matrix.mT, matrix, beta=-1)
     mine = signals[:, 0]
-    moved = (error.view(groups, -1, n) @ (mine.mT @ mine)).view_as(error)
+    moved = torch.bmm(error.view(groups, -1, n), torch.bmm(mine.mT, mine)).view_as(error)
     moved *= weights[0][:, None, None]
     loss += (moved * error).sum((-2, -1))
     if not differentiate:

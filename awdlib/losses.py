@@ -106,7 +106,7 @@ def validity_and_gradient(
     # Row k of a filter's `shifted` is h[n + 2k], k of both signs: times h it is r[2k], and the
     # gradient of r[2k] is rows k and -k. Errors are the same for both, so one row stands for two.
     shifted = torch.nn.functional.pad(h, (taps - 2, taps - 2)).unfold(-1, taps, 2)
-    lags = (shifted @ h[..., None])[..., 0]
+    lags = torch.bmm(shifted, h[..., None])[..., 0]
     errors = torch.addmm(constant, torch.cat([h, lags], -1), matrix)
     upstream = (errors @ matrix.mT)[:, None]
     slope = torch.baddbmm(upstream[..., :taps], upstream[..., taps:], shifted, beta=2, alpha=4)

@@ -111,16 +111,17 @@ def analysis_matrix_and_gradient(
     half = [rows // 2 for rows, _ in shapes]
     products = steps[:1]  # of the steps up to each level
     for k in range(1, level):
-        products.append(steps[k] @ products[-1][:, : half[k - 1]])
+        products.append(torch.bmm(steps[k], products[-1][:, : half[k - 1]]))
     # The lowest band stands above its detail in the last product; from the others come details.
     bands = [products[-1], *(products[k][:, half[k] :] for k in range(level - 2, -1, -1))]
 
     def pull_back(upstream: torch.Tensor) -> torch.Tensor:
         part, gradients, end = upstream[:, : 2 * half[-1]], steps[:0], 2 * half[-1]
         for k in range(level - 1, 0, -1):
-            gradients.insert(0, (part @ products[k - 1][:, : half[k - 1]].mT).flatten(1))
+            lowest = products[k - 1][:, : half[k - 1]]
+            gradients.insert(0, torch.bmm(part, lowest.mT).flatten(1))
             detail = upstream[:, end : end + half[k - 1]]
-            part, end = torch.cat([steps[k].mT @ part, detail], 1), end + half[k - 1]
+            part, end = torch.cat([torch.bmm(steps[k].mT, part), detail], 1), end + half[k - 1]
         return torch.cat([part.flatten(1), *gradients], -1) @ tensor.mT
 
     return torch.cat(bands, 1), pull_back
