@@ -254,12 +254,12 @@ def printed_table1(table: Any) -> Any:
 
     shown = {
         "R²": text("{:.3f}", "r2"), "95 %": text("{:.3f} to {:.3f}", "r2_low", "r2_high"),
-        "sd (of)": text("{:.3f} ({})", "r2_sd_seeds", "members"),
+        "sd (of)": text("{:.3f} ({:.0f})", "r2_sd_seeds", "members"),
         "paper": text("{:.3f}", "r2_paper"),
         "compression": text("{:.3f}", "compression"),
         "paper ": text("{:.3f}", "compression_paper"),
         "predict, s": text("{:.1e}", "seconds_predict"),
         "end to end, s": text("{:.1e}", "seconds_end_to_end"),
-        "paper, s": text("{:.1e}", "seconds_paper"), "parameters": text("{}", "parameters"),
+        "paper, s": text("{:.1e}", "seconds_paper"), "parameters": text("{:.0f}", "parameters"),
     }  # fmt: skip
     return pd.DataFrame(shown, index=pd.Index(labels(table), name=None))
