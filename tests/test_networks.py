@@ -80,8 +80,43 @@ def test_lstm_reads_time_step_by_step():
     assert_allclose(model(x).item(), want, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("inputs", "time"), [(40, 40), (8, 40), (1, 12), (5, 5)])
+def test_lstm_reads_so_many_values_a_step(inputs, time):
+    """Cell by cell; 40 values a step read a whole track in one step (App. C by the word)."""
+    model, x = ClathrinLSTM(6, inputs).double(), randn(3, 1, time)
+    w, u, b, c = (p.detach().numpy() for p in model.lstm.parameters())
+    steps = x.numpy().reshape(3, time // inputs, inputs)
+    hidden = cell = np.zeros((3, 6))
+    for k in range(time // inputs):
+        gates = steps[:, k] @ w.T + hidden @ u.T + b + c
+        i, f, g, o = np.split(gates, 4, 1)
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        cell = f * cell + i * np.tanh(g)
+        hidden = o * np.tanh(cell)
+    want = hidden @ model.fc.weight.detach().numpy()[0] + model.fc.bias.item()
+    assert_allclose(model(x).detach(), want, rtol=1e-12)
+
+
+def test_lstm_of_input_40_has_no_memory_of_a_first_step():
+    """One step from nothing: the recurrent weights are met by zeros, the forget gate too."""
+    model, x = ClathrinLSTM(40, 40).double(), randn(4, 1, 40)
+    before = model(x).detach()
+    with torch.no_grad():
+        model.lstm.weight_hh_l0.fill_(7.0)
+    assert torch.equal(model(x), before)
+    with torch.no_grad():
+        model.lstm.weight_ih_l0.mul_(2.0)
+    assert not torch.equal(model(x), before)
+
+
+def test_lstm_refuses_a_time_that_is_no_multiple_of_its_inputs():
+    with pytest.raises(RuntimeError):
+        ClathrinLSTM(4, 40)(randn(2, 1, 30).float())
+
+
 def test_sizes():
     assert count_parameters(ClathrinLSTM()) == 4 * 20 * (1 + 20 + 2) + 21
+    assert count_parameters(ClathrinLSTM(40, 40)) == 4 * 40 * (40 + 40 + 2) + 41
     assert count_parameters(FeedForward(64)) == 65 * 32 + 33 * 32 + 33
     frozen = FeedForward(4, (3,))
     frozen.layers[0].requires_grad_(False)
