@@ -12,7 +12,9 @@ from measuring import Timing
 
 from awdlib import provenance
 
-NAMES = ("cme_fit_single", "cme_fit_batch25", "cosmology_step", "dwt2_forward_backward")
+NAMES = (
+    "cme_fit_single", "cme_fit_batch25", "cme_sweep525", "cosmology_step", "dwt2_forward_backward",
+)  # fmt: skip
 # Keys that every record has; those that may be null where they make no sense are listed twice.
 KEYS = (
     "name", "unit", "ours_seconds", "ours_range", "peer", "peer_version", "peer_seconds",

@@ -102,6 +102,9 @@ def test_resnet18_is_the_papers_teacher(load):
 
 def test_published_grid(load):
     cases = load("cases")
+    lams, gammas = cases.published_grids()
+    assert cases.LAMS == tuple(lams)
+    assert len(lams) * len(gammas) * len(cases.SEEDS) == 525
     assert len(cases.LAMS) == len(cases.SEEDS) == 5
     assert cases.LAMS[0] == 1e-4
     assert cases.LAMS[-1] == cases.CME["lam"]
@@ -129,6 +132,11 @@ def test_results_file(load):
         assert empty <= set(records.NULLABLE), record["name"]
         low, high = record["ours_range"]
         assert 0 < low <= record["ours_seconds"] <= high
+        if record["name"] == "cme_sweep525":
+            assert record["filters"] == 525
+            assert record["ours_seconds"] == pytest.approx(record["sweep_seconds"] / 525)
+            alone = record["ratio"] / record["processes"]
+            assert record["ratio_per_process"] == pytest.approx(alone)
         if record["name"].startswith("cme"):
             assert record["peer_loss"] is not None, "a --quick run is no result"
             assert record["epochs"] == 100
