@@ -370,10 +370,10 @@ clathrin.sensitivity.printed(other)
 # | wavelet chosen by supervision alone | {val}`cme:table1.supervised.r2:.3f` ({val}`cme:table1.supervised.r2_low:.3f` to {val}`cme:table1.supervised.r2_high:.3f`) | {val}`cme@paper:table1.supervised.r2:.3f` ({val}`cme@paper:table1.supervised.r2_low:.3f` to {val}`cme@paper:table1.supervised.r2_high:.3f`) |
 # | ridge on the 40 values | {val}`cme:table1.ridge.r2:.3f` ({val}`cme:table1.ridge.r2_low:.3f` to {val}`cme:table1.ridge.r2_high:.3f`) | {val}`cme@paper:table1.ridge.r2:.3f` ({val}`cme@paper:table1.ridge.r2_low:.3f` to {val}`cme@paper:table1.ridge.r2_high:.3f`) |
 #
-# ```{dropdown} The claims, judged at the paper profile
-# :::{verdicts} cme@paper
-# :::
+# :::{dropdown} The claims, judged at the paper profile
+# ```{verdicts} cme@paper
 # ```
+# :::
 #
 # ## What it means
 #
