@@ -20,6 +20,7 @@ from awdlib.experiments import Signals
 from awdlib.sweep import Sweep, sweep
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "02_cme.py"
+STEPS = sorted((Path(__file__).resolve().parents[1] / "awdlib" / "clathrin").glob("*.py"))
 DB5 = filters.lowpass("db5")
 
 
@@ -85,14 +86,17 @@ def test_what_is_chosen_never_sees_the_test_data():
 
 
 def test_the_chapter_chooses_by_cross_validation_alone():
-    calls = [node for node in ast.walk(ast.parse(NOTEBOOK.read_text())) if type(node) is ast.Call]
-    texts = [ast.unparse(call) for call in calls]
+    trees = [ast.parse(path.read_text()) for path in STEPS]
+    texts = [ast.unparse(n) for tree in trees for n in ast.walk(tree) if type(n) is ast.Call]
     choices = [t for t in texts if t.startswith(("experiments.choose(", "experiments.best_of_"))]
     assert len(choices) == 3
     assert all(".cv_r2" in text for text in choices)
-    trained = [t for t in texts if t.startswith(("sweep(", "clathrin.train_lstm("))]
-    assert len(trained) == 2
+    trained = [
+        t for t in texts if t.startswith(("sweep(", "distill(", "networks.train_regressor("))
+    ]
+    assert len(trained) >= 4
     assert not any(word in text for text in choices + trained for word in ("_test", ".r2", ".pred"))
+    assert "experiments.choose" not in NOTEBOOK.read_text()  # it happens in those steps
 
 
 # --- judging --------------------------------------------------------------------------------------
