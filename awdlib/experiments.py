@@ -214,7 +214,8 @@ def compare_r2(
     """R² of several models on the same bootstrap samples of the test tracks.
 
     A model with several members (seeds, draws) is their mean R²; each bootstrap sample draws
-    members anew as well as tracks, so intervals include both.
+    members anew as well as tracks, so intervals include both. Models with equally many members are
+    drawn alike: their members belong together, as a network and what was distilled from it.
 
     Parameters
     ----------
@@ -232,12 +233,13 @@ def compare_r2(
     """
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(y), (count, len(y)))
-    rows, samples = {}, {}
+    rows, samples, again = {}, {}, {}
     for name, given in predictions.items():
         block = np.atleast_2d(given)
         members = metrics.bootstrap_r2(y, block, picks)
-        again = rng.integers(0, len(block), (count, len(block)))
-        samples[name] = np.take_along_axis(members, again, axis=1).mean(1)
+        if len(block) not in again:
+            again[len(block)] = rng.integers(0, len(block), (count, len(block)))
+        samples[name] = np.take_along_axis(members, again[len(block)], axis=1).mean(1)
         r2 = [metrics.r2_score(y, p) for p in block]
         low, high = metrics.interval(samples[name])
         rows[name] = {

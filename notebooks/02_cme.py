@@ -85,7 +85,7 @@ plots.show(
 # %% tags=["remove-cell"]
 folder = None if profile == "smoke" else results.folder("cme", "run") / "ledger"
 with threads.processes(1 if profile == "smoke" or device != "cpu" else None) as executor:
-    study = clathrin.study.Study(tracks, signals, size, folder, executor)
+    study = clathrin.study.Study(tracks, signals, size, folder, executor, drop_hotspots)
     teachers = clathrin.study.teach(study)
     distilled = clathrin.study.distil(study, teachers)
     varied = clathrin.study.vary(study)

@@ -248,7 +248,7 @@ def test_identical_sweeps_are_at_no_distance():
     found = claims.sweep_claims(*two_sweeps())["sym5_distance"]
     assert found["high"] < 1e-12
     assert found["gamma"] == GAMMAS[-1]
-    assert (found["n"], found["kind"]) == (2, "range over λ")
+    assert (found["n"], found["kind"]) == (2, "range over λ, means over seeds")
 
 
 @pytest.mark.parametrize("side", ["db5", "sym5"])
@@ -259,7 +259,7 @@ def test_the_distance_is_taken_at_the_last_gamma_where_all_are_valid_in_both(sid
     shared = [0, 2, 3, 4]
     if side == "db5":
         bad[1, first_bad, 1] = False
-        usable = [j for j in shared if first_bad not in shared or j < first_bad]
+        usable = [j for j in shared if j < first_bad]  # also where sym5 skips the bad one
     else:
         bad_sym5[0, first_bad - 1, 0] = False
         usable = shared[: first_bad - 1]
@@ -327,6 +327,15 @@ def test_the_abortive_ratio_is_planted_and_bootstrapped_over_tracks(monkeypatch)
         slow.append(m[low].mean() / m[~low].mean())
     assert_allclose([found["low"], found["high"]], np.quantile(slow, [0.025, 0.975]),
                     atol=0.15 * np.std(slow))  # fmt: skip
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, -1.0), (-1.0, -3.0)])
+def test_no_abortive_ratio_where_the_others_coefficients_are_not_positive(monkeypatch, low, high):
+    """−.5 and .33 would pass for "much smaller"."""
+    mean = np.repeat([low, high], 20)
+    planted = {"mean_coefficient": mean, "prediction": np.arange(40.0)}
+    monkeypatch.setattr(claims, "mean_coefficients", lambda *a: planted)
+    assert claims.abortive_ratio(DB5, None) == claims.ABSENT
 
 
 def test_the_abortive_ratio_of_a_model():

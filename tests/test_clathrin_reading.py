@@ -252,6 +252,11 @@ def test_what_the_text_says_of_the_readings():
         "pulse_shape_random": np.linspace(0, 1, 41), "aligned_awd_seen_mean": mean,
         "aligned_db5_seen_mean": -2 * mean, "other": np.zeros(3),
     }  # fmt: skip
+    for key in ("awd_unseen", "db5_unseen"):
+        arrays[f"aligned_{key}_mean"] = mean
+    for key in ("awd_seen", "db5_seen", "awd_unseen", "db5_unseen"):
+        arrays[f"aligned_{key}_error"] = np.ones_like(mean)
+        arrays[f"aligned_{key}_enough"] = np.ones(len(mean), bool)
     random = torch.cat([controls.random_wavelets(30, 10, seed=0), SYM5[None]])
     h = torch.stack([DB5, SYM5])
     found = summary(arrays, h.float(), random)
@@ -263,6 +268,8 @@ def test_what_the_text_says_of_the_readings():
     assert found["aligned"] == {
         "awd": {"rise": rise, "fall": fall}, "db5": {"rise": -2 * rise, "fall": -2 * fall},
     }  # fmt: skip
+    few = arrays | {"aligned_awd_seen_enough": np.arange(len(mean)) > BEFORE - 5}
+    assert summary(few, h, random)["aligned"]["awd"] == {"rise": None, "fall": fall}
     own = np.mean([pulses.edge_response(one) for one in h])
     above = [float(pulses.edge_response(one)) > own for one in random]
     assert found["edges_share_above"] == np.mean(above)

@@ -13,7 +13,7 @@ from clathrinhelpers import randn, toy_signals, tracks
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
-from awdlib import clathrin, controls, filters, networks, paper
+from awdlib import clathrin, controls, experiments, filters, networks, paper
 from awdlib.clathrin import table
 from awdlib.clathrin.teachers import Teacher
 from awdlib.experiments import Signals
@@ -339,3 +339,15 @@ def test_table_1_knows_every_published_column():
     printed = set(paper.published("table1")["column"])
     assert {row.column for row in table.ROWS.values() if row.column} == printed
     assert len(set(table.ROWS)) == len({(r.label, r.teacher) for r in table.ROWS.values()})
+
+
+def test_a_single_wavelet_is_seen_by_every_network():
+    """Else DB5's compression factor would be one network's, and AWD's the mean over all."""
+    signals = clathrin.signals_of(tracks())
+    teacher = clathrin.train_teacher(signals, [1, 2], epochs=1)
+    both = table.compressions({"db5": filters.lowpass("db5")[None]}, {"db5": teacher}, signals)
+    each = [
+        experiments.compression(filters.lowpass("db5"), teacher.of(k)[1], signals.x_test)
+        for k in range(2)
+    ]
+    assert np.array_equal(both["db5"], each)

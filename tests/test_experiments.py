@@ -294,12 +294,14 @@ def test_all_models_meet_the_same_tracks():
     alone = np.stack(
         [experiments.compare_r2(y, {"a": p}, count=99, seed=5)[1]["a"] for p in several]
     )
-    given = {"a": several, "b": several, "copies": several[[1, 1, 1]], "one": several[1]}
+    given = {"a": several, "b": several, "more": several[[0, 1, 2, 2]], "copies": several[[1] * 5],
+             "one": several[1]}  # fmt: skip
     samples = experiments.compare_r2(y, given, count=99, seed=5)[1]
     assert np.array_equal(samples["one"], alone[1])
     assert_allclose(samples["copies"], alone[1], rtol=1e-12)
-    assert not np.array_equal(samples["a"], samples["b"])  # members are drawn anew
-    for name in "ab":  # each sample is a mean over members, on the tracks of that sample
+    assert np.array_equal(samples["a"], samples["b"])  # members that belong together stay so
+    assert not np.allclose(samples["a"], alone.mean(0))  # and are drawn anew every time
+    for name in ("a", "more"):  # each sample is a mean over members, on the tracks of that sample
         assert (samples[name] >= alone.min(0) - 1e-12).all()
         assert (samples[name] <= alone.max(0) + 1e-12).all()
     assert np.array_equal(experiments.compare_r2(y, given, count=99, seed=5)[1]["a"], samples["a"])

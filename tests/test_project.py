@@ -130,3 +130,12 @@ def test_the_readmes_first_snippet_runs_within_a_minute(tmp_path):
     )  # fmt: skip
     start, distilled = (float(line.split()[1]) for line in done.stdout.splitlines()[-2:])
     assert distilled < start / 10  # as README says
+
+
+def test_every_package_is_installed():
+    from setuptools import find_packages
+
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "packages"
+    ]
+    assert sorted(packages) == sorted(find_packages(str(ROOT), include=["awdlib*"]))

@@ -44,7 +44,8 @@ def differences(
     return found
 
 
-ABSENT = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
+UNDEFINED = 1e6  # larger than any ratio
+ABSENT: dict[str, Any] = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
 
 
 def short(name: str) -> str:
@@ -72,13 +73,19 @@ def compression_reduction(awd: np.ndarray, db5: np.ndarray) -> dict[str, Any]:
 
     Parameters
     ----------
-    awd, db5 : numpy.ndarray, shape (seeds, tests) and (1, tests)
+    awd : numpy.ndarray, shape (seeds, tests)
+    db5 : numpy.ndarray, shape (1, tests) or (seeds, tests)
+        The latter where every seed has a network of its own.
     """
     rng, (members, n) = np.random.default_rng(1), awd.shape
     tracks = rng.integers(0, n, (2000, n))
     seeds = rng.integers(0, members, (2000, members))
-    drawn = awd[:, tracks].mean(-1).T  # (count, seeds)
-    ratio = np.take_along_axis(drawn, seeds, 1).mean(1) / db5[0][tracks].mean(1)
+
+    def drawn(factors: np.ndarray) -> np.ndarray:
+        each = factors[:, tracks].mean(-1).T  # (samples, members)
+        return np.take_along_axis(each, seeds, 1).mean(1) if len(factors) > 1 else each[:, 0]
+
+    ratio = drawn(awd) / drawn(db5)
     return metrics.estimate(1 - awd.mean() / db5.mean(), 1 - ratio, n, OVER)
 
 
@@ -121,6 +128,13 @@ def shape_claims(h: torch.Tensor) -> dict[str, Any]:
     }
 
 
+def _last_valid(swept: Swept) -> float:
+    """The largest γ up to which all filters of a sweep are wavelets'; −1 if there is none."""
+    fine = np.asarray(swept.valid.all((0, 2)))
+    count = len(fine) if fine.all() else int(np.argmin(fine))  # the first that is not
+    return float(swept.grid.gammas[count - 1]) if count else -1.0
+
+
 def sweep_claims(swept: Swept, sym5: Swept) -> dict[str, Any]:
     """Claims about whole sweeps, of one teacher: the Sym5 start (C12), and large γ (L12)."""
     found = {}
@@ -130,18 +144,21 @@ def sweep_claims(swept: Swept, sym5: Swept) -> dict[str, Any]:
         name: value if name in ("n", "kind") else 10**value
         for name, value in _over(ratio, "geometric mean and range over λ").items()
     }
-    shared = [float(g) for g in sym5.grid.gammas if g in swept.grid.gammas]
-    common = [j for j, g in enumerate(sym5.grid.gammas) if g in shared]
-    here = [int(np.flatnonzero(swept.grid.gammas == g)[0]) for g in shared]
-    fine = np.asarray(sym5.valid[:, common].all((0, 2)) & swept.valid[:, here].all((0, 2)))
-    if fine[0]:
-        last = len(fine) if fine.all() else int(np.argmin(fine))  # the first that is not
-        a, b = swept.grid.h[:, here[last - 1], 0], sym5.grid.h[:, common[last - 1], 0]
-        psi, other = (filters.cascade(h.double())[1] for h in (a, b))
-        apart = [
-            float(filters.distance(p, q)) / float(p.norm()) for p, q in zip(psi, other, strict=True)
-        ]
-        found["sym5_distance"] = _over(apart, "range over λ") | {"gamma": shared[last - 1]}
+    limit = min(_last_valid(swept), _last_valid(sym5))
+    shared = [g for g in sym5.grid.gammas if g in swept.grid.gammas and g <= limit]
+    if shared:
+        h, other = (
+            one.grid.h[:, one.grid.gammas.tolist().index(shared[-1])] for one in (swept, sym5)
+        )
+        h = h[:, : other.shape[1]]  # the seeds that both have
+        pairs = zip(
+            *(filters.cascade(f.double().flatten(0, 1))[1] for f in (h, other)), strict=True
+        )
+        apart = np.array([float(filters.distance(p, q)) / float(p.norm()) for p, q in pairs])
+        each = apart.reshape(h.shape[:2]).mean(1)
+        found["sym5_distance"] = _over(each, "range over λ, means over seeds") | {
+            "gamma": shared[-1]
+        }
     return found
 
 
@@ -164,13 +181,16 @@ def abortive_ratio(h: torch.Tensor, signals: Signals, *, samples: int = 2000) ->
 
     def ratio(picks: np.ndarray) -> np.ndarray:
         low = abortive[picks]
-        inside, outside = (np.where(m, mean[picks], 0).sum(-1) / m.sum(-1) for m in (low, ~low))
-        return inside / outside
+        inside, outside = (
+            np.where(m, mean[picks], 0).sum(-1) / np.maximum(m.sum(-1), 1) for m in (low, ~low)
+        )
+        # "Much smaller" means nothing where the others' coefficients are not positive themselves.
+        return np.where(outside > 0, inside / np.where(outside > 0, outside, 1), UNDEFINED)
 
     rng, n = np.random.default_rng(2), len(mean)
     drawn = ratio(rng.integers(0, n, (samples, n)))
     value = float(ratio(np.arange(n)[None])[0])
-    return metrics.estimate(value, drawn, n, "95 %, test tracks")
+    return metrics.estimate(value, drawn, n, "95 %, test tracks") if value < UNDEFINED else ABSENT
 
 
 def ladder(res: Any) -> Any:

@@ -10,6 +10,7 @@ import torch
 from awdlib import controls, dwt, experiments, filters, predictors, pulses, reading
 from awdlib.clathrin.teachers import Teacher
 from awdlib.experiments import Signals
+from awdlib.threads import one_thread
 
 BEFORE, AFTER = 20, 12  # samples around a coefficient's place
 
@@ -109,8 +110,9 @@ def summary(arrays: Mapping[str, np.ndarray], h: torch.Tensor, random_h: torch.T
             pulse[name] = values.mean()
     aligned = {}
     for name in ("awd", "db5"):
-        mean, zero = arrays[f"aligned_{name}_seen_mean"], BEFORE
-        aligned[name] = {"rise": mean[zero] - mean[zero - 10], "fall": mean[zero] - mean[zero + 5]}
+        mean, _ = groups_of(arrays, name)["successful"]
+        steps = {"rise": mean[BEFORE] - mean[BEFORE - 10], "fall": mean[BEFORE] - mean[BEFORE + 5]}
+        aligned[name] = {key: value if np.isfinite(value) else None for key, value in steps.items()}
     own = pulses.edge_response(h.double()).mean()
     above = (pulses.edge_response(random_h.double()) > own).mean()
     return {"pulse": pulse, "aligned": aligned, "edges_share_above": above}
@@ -151,13 +153,14 @@ def asymmetries(
 
     found = {}
 
-    for name, h in wavelets.items():
-        found[f"shape_{name}"] = pulses.asymmetry(h.double()).mean(0)
-        found[f"model_{name}"] = of_models(h).mean(0)
-    for name, teacher in teachers.items():
-        found[f"model_{name}"] = np.stack([of_network(m) for m in teacher.networks]).mean(0)
-    found["shape_random"] = pulses.asymmetry(random_h).mean(1)
-    found["model_random"] = of_models(random_h[:100]).mean(1)
+    with one_thread():
+        for name, h in wavelets.items():
+            found[f"shape_{name}"] = pulses.asymmetry(h.double()).mean(0)
+            found[f"model_{name}"] = of_models(h).mean(0)
+        for name, teacher in teachers.items():
+            found[f"model_{name}"] = np.stack([of_network(m) for m in teacher.networks]).mean(0)
+        found["shape_random"] = pulses.asymmetry(random_h).mean(1)
+        found["model_random"] = of_models(random_h[:100]).mean(1)
     return found
 
 

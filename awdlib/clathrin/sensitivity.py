@@ -122,7 +122,7 @@ def study(
     )
     keys = [
         {"data": array_hash(*(a.numpy() if isinstance(a, torch.Tensor) else a
-                              for a in (s.x, s.y, s.x_test, s.y_test)))}
+                              for a in (s.x, s.y, s.group, s.x_test, s.y_test)))}
         for s in (case.signals for case in found)
     ]  # fmt: skip
     scores = [book.find(key) if book else None for key in keys]

@@ -75,7 +75,7 @@ SIZES = {
     "paper": Size(
         tracks=1618, lams=(0, 1, 2, 3, 4), gammas=tuple(range(21)), sym5_gammas=tuple(range(21)),
         sym5_seeds=(1, 10, 100, 1000, 10000), seeds=(1, 10, 100, 1000, 10000), epochs=100,
-        lstm_epochs=200, draws=50, supervised=(100, 100), splits=ALL_PAIRS, lengths=(30, 60),
+        lstm_epochs=200, draws=50, supervised=(64, 60), splits=ALL_PAIRS, lengths=(30, 60),
     ),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """The clathrin experiment step by step, as the chapter runs it: from tracks to stored results."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +34,7 @@ class Study:
     size: Size
     ledger: Path | None = None
     executor: Executor | None = None
+    drop_hotspots: bool = False
 
     @property
     def seen_test(self) -> np.ndarray:
@@ -269,7 +270,11 @@ def vary(study: Study) -> Any:
     """`awdlib.sensitivity.study` at the size of the profile, a table."""
     size = study.size
     real = study.tracks.source == "real"
-    make = cme.load_tracks if real else partial(cme.simulate_tracks, 0, size.tracks)
+    make: Callable[..., Tracks] = (
+        cme.load_tracks if real else partial(cme.simulate_tracks, 0, size.tracks)
+    )
+    if study.drop_hotspots:
+        make = partial(make, drop_hotspots=True)
     found = sensitivity.cases(make, splits=size.splits, lengths=size.lengths, dtype=size.dtype)
     return sensitivity.study(
         found, seed=size.seeds[0], epochs=size.epochs, lstm_epochs=size.lstm_epochs,

@@ -106,19 +106,22 @@ def compressions(
     ----------
     wavelets : mapping of name to (members, taps)
     by : mapping of name to Teacher
-        Whose attributions; a teacher with several networks gives each member its own, in turn.
+        Whose attributions; a teacher with several networks gives each member its own, in turn,
+        and a single wavelet all of them.
 
     Returns
     -------
     dict of name to numpy.ndarray, shape (members, tests)
     """
-    return {
-        name: np.stack([
+    found = {}
+    for name, h in wavelets.items():
+        # A single wavelet is seen by every network of its teacher.
+        members = h.expand(len(by[name].networks), -1) if len(h) == 1 else h
+        found[name] = np.stack([
             experiments.compression(one, by[name].of(k)[1], signals.x_test)
-            for k, one in enumerate(h)
-        ])
-        for name, h in wavelets.items()
-    }  # fmt: skip
+            for k, one in enumerate(members)
+        ])  # fmt: skip
+    return found
 
 
 def seconds(

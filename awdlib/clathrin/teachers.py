@@ -35,7 +35,14 @@ def train_lstm(
         Of `awdlib.networks.ClathrinLSTM`.
     epochs : int
         At most.
+
+    Raises
+    ------
+    ValueError
+        If there is only one training cell.
     """
+    if len(np.unique(signals.group)) < 2:
+        raise ValueError("an LSTM needs two training cells: one to learn from, one to stop on")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = networks.ClathrinLSTM(hidden, inputs).to(signals.x)
