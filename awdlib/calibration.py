@@ -240,7 +240,11 @@ def compare(
         for row, statistic in enumerate(STATISTICS.values()):
             if name := statistic.distribution:
                 ks[row] = np.mean([kolmogorov_smirnov(columns[name], s[name]) for s in sets])
-                by_chance = [kolmogorov_smirnov(columns[name], s[name]) for s in drawn]
+                # Two samples of the same tracks are as far apart as two sets by chance.
+                by_chance = [
+                    kolmogorov_smirnov(s[name], t[name])
+                    for s, t in zip(drawn[::2], drawn[1::2], strict=False)
+                ]
                 chance[row] = np.quantile(by_chance, 0.95)
     spread = found.std(axis=0, ddof=1) if len(sets) > 1 else empty
     half = (high - low) / 2

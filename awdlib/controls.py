@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from awdlib import filters, minirocket, predictors
+from awdlib.adam import Adam
 from awdlib.experiments import Signals
 
 PENALTIES = np.logspace(-3, 5, 33)  # of ridge regression
@@ -214,11 +215,11 @@ def supervised(
     y = torch.as_tensor(signals.y, dtype=torch.float64, device=x.device)
     generator = torch.Generator().manual_seed(seed)
     free = filters.random_angles(starts, taps, generator)[:, :-1].to(x).requires_grad_()
-    optimiser = torch.optim.Adam([free], lr=lr)
+    adam = Adam(free, lr)
     history = np.empty((steps + 1, starts))
     best, best_h = -np.inf, torch.empty(taps)
     for step in range(steps + 1):
-        optimiser.zero_grad()
+        free.grad = None
         h = _filters_of(free)
         scores = []
         for some in h.split(8):  # fits a processor's cache
@@ -231,7 +232,8 @@ def supervised(
         if history[step].max() > best:
             best, best_h = history[step].max(), h[history[step].argmax()].detach().cpu().clone()
         if step < steps:
-            optimiser.step()
+            assert free.grad is not None
+            adam.step(free.grad)
         if progress:
             progress(step, steps)
     ready = predictors.largest_coefficients(x, best_h.to(x), level=level, k=k)

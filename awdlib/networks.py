@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from awdlib.adam import Adam
+
 
 class ClathrinLSTM(nn.Module):
     """The paper's network for clathrin tracks: one LSTM layer read at its last step.
@@ -84,7 +86,6 @@ def train_regressor(
     patience: int = 20,
     batch_size: int = 100,
     lr: float = 1e-2,
-    weight_decay: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[float]:
     """Train by mean squared error with Adam; keep the weights that do best on held-out examples.
@@ -112,7 +113,8 @@ def train_regressor(
     ValueError
         If the loss stops being finite.
     """
-    adam = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
+    # torch.optim would load its compiler first: five seconds in every process.
+    adams = [(p, Adam(p, lr)) for p in model.parameters()]
     best, best_state, curve = float("inf"), model.state_dict(), []
     for epoch in range(epochs):
         model.train()
@@ -120,9 +122,9 @@ def train_regressor(
         for index in order.split(batch_size):
             index = index.to(x.device)
             loss = nn.functional.mse_loss(model(x[index]), y[index])
-            adam.zero_grad(set_to_none=True)
-            loss.backward()
-            adam.step()
+            gradients = torch.autograd.grad(loss, [p for p, _ in adams])
+            for (_, adam), gradient in zip(adams, gradients, strict=True):
+                adam.step(gradient)
         model.eval()
         with torch.no_grad():
             held = nn.functional.mse_loss(model(x_held), y_held).item()

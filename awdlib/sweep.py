@@ -23,8 +23,8 @@ from awdlib.objective import Settings
 
 # What a fit's numbers depend on: a finished piece is used again only while none of them changes.
 NUMERICS = (
-    sys.modules[distill.__module__], adam, attribution, blocks, dwt, filters, fused, fused_images,
-    losses, matrices, objective_module,
+    sys.modules[__name__], sys.modules[distill.__module__], adam, attribution, blocks, dwt, filters,
+    fused, fused_images, losses, matrices, objective_module,
 )  # fmt: skip
 
 

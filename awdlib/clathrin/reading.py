@@ -38,36 +38,64 @@ def strongest_band(h: torch.Tensor, signals: Signals) -> int:
     return 1 + int(np.argmax(spread[1:]))
 
 
-def aligned(h: torch.Tensor, signals: Signals, seen: np.ndarray) -> dict[str, np.ndarray]:
+def aligned(
+    h: torch.Tensor, signals: Signals, seen: np.ndarray, whole: np.ndarray
+) -> dict[str, np.ndarray]:
     """Mean test tracks around the place of their largest coefficient, where auxilin is seen or not.
+
+    Only tracks without padding: a short track ends in zeros, a drop that no cell made.
 
     Parameters
     ----------
     h : torch.Tensor, shape (taps,)
     signals : Signals
-    seen : numpy.ndarray of bool, shape (tests,)
+    seen, whole : numpy.ndarray of bool, shape (tests,)
+        Whether auxilin is seen, and whether the track is at least as long as its samples.
 
     Returns
     -------
     dict
         ``band``, ``offset`` (samples), and of either group ``seen_mean``, ``seen_error``,
-        ``unseen_mean``, ``unseen_error`` (standard error), ``seen_value`` and ``unseen_value``
-        (the largest coefficients themselves).
+        ``unseen_mean``, ``unseen_error`` (standard error), and where there were ``…_enough``
+        tracks; ``rise`` and ``fall`` of the successful ones, as of `rise_and_fall`.
     """
     band = strongest_band(h, signals)
-    place, value = reading.locations(signals.x_test, h.to(signals.x_test), band=band)
+    x = signals.x_test[torch.from_numpy(whole)]
+    place, _ = reading.locations(x, h.to(x), band=band)
     found: dict[str, np.ndarray] = {"band": np.array(band)}
-    for name, mask in (("seen", seen), ("unseen", ~seen)):
+    for name, mask in (("seen", seen[whole]), ("unseen", ~seen[whole])):
         mean = reading.aligned_mean(
-            signals.x_test[torch.from_numpy(mask)], place[mask], before=BEFORE, after=AFTER
+            x[torch.from_numpy(mask)], place[mask], before=BEFORE, after=AFTER
         )
         enough = mean.count >= 10  # a mean of a few tracks is noise
         found["offset"] = mean.offset
         found[f"{name}_mean"] = np.where(enough, mean.mean, 0.0)
         found[f"{name}_error"] = np.where(enough, mean.standard_error, 0.0)
         found[f"{name}_enough"] = enough
-        found[f"{name}_value"] = value[mask]
-    return found
+    steps = rise_and_fall(x, place, seen[whole])
+    return found | dict(zip(("rise", "fall"), steps, strict=True))
+
+
+def rise_and_fall(
+    x: torch.Tensor, place: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far each track rises in the ten samples before a place, and falls in the five after it.
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (examples, 1, time)
+    place : numpy.ndarray of int, shape (examples,)
+    mask : numpy.ndarray of bool, shape (examples,)
+
+    Returns
+    -------
+    rise, fall : numpy.ndarray, shape (tracks,)
+        Of the tracks of the mask that reach that far on both sides: the same ones in both.
+    """
+    values = x[:, 0].cpu().double().numpy()
+    row = np.flatnonzero(mask & (place >= 10) & (place + 5 < values.shape[1]))
+    at = place[row]
+    return values[row, at] - values[row, at - 10], values[row, at] - values[row, at + 5]
 
 
 def groups_of(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, tuple]:
@@ -94,8 +122,8 @@ def summary(arrays: Mapping[str, np.ndarray], h: torch.Tensor, random_h: torch.T
     -------
     dict
         ``pulse``: mean asymmetries by name (of controls their 2.5 and 97.5 % quantiles).
-        ``aligned``: of AWD and DB5, how far the mean successful track rises in the ten samples
-        before the place, and falls in the five after it.
+        ``aligned``: of AWD and DB5, `rise_and_fall` of successful tracks, means with 1.96 standard
+        errors, and the number of tracks, ``n``.
         ``edges_share_above``: share of the controls whose edge response exceeds AWD's.
     """
     pulse: dict[str, Any] = {}
@@ -108,14 +136,18 @@ def summary(arrays: Mapping[str, np.ndarray], h: torch.Tensor, random_h: torch.T
             pulse[name] = {"low": low, "high": high}
         else:
             pulse[name] = values.mean()
-    aligned = {}
+    around: dict[str, dict[str, Any]] = {}
     for name in ("awd", "db5"):
-        mean, _ = groups_of(arrays, name)["successful"]
-        steps = {"rise": mean[BEFORE] - mean[BEFORE - 10], "fall": mean[BEFORE] - mean[BEFORE + 5]}
-        aligned[name] = {key: value if np.isfinite(value) else None for key, value in steps.items()}
+        steps = {key: arrays[f"aligned_{name}_{key}"] for key in ("rise", "fall")}
+        around[name] = {"n": len(steps["rise"])}
+        for key, values in steps.items():
+            enough = len(values) > 1
+            error = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if enough else None
+            around[name][key] = values.mean() if enough else None
+            around[name][f"{key}_error"] = error
     own = pulses.edge_response(h.double()).mean()
     above = (pulses.edge_response(random_h.double()) > own).mean()
-    return {"pulse": pulse, "aligned": aligned, "edges_share_above": above}
+    return {"pulse": pulse, "aligned": around, "edges_share_above": above}
 
 
 def asymmetries(

@@ -3,6 +3,7 @@
 Every case trains its own teacher and distils it at one fixed (λ, γ), so nothing is chosen.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -13,19 +14,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, experiments, filters, sweep, threads
+from awdlib import controls, experiments, filters, metrics, sweep, threads
 from awdlib import networks as networks_module
 from awdlib import predictors as predictors_module
-from awdlib.clathrin import setup, teachers
+from awdlib.clathrin import setup, sweeps, teachers
 from awdlib.datasets.tracks import TEST_CELLS, Tracks
-from awdlib.distill import distill
 from awdlib.experiments import Signals
 from awdlib.ledger import Ledger, array_hash, code_hash
-from awdlib.metrics import r2_score
 
 MODELS = ("awd", "awd_without_interpretation", "db5", "lstm", "random_any", "random_best")
+VARIANTS = {"hotspots": "without hotspots", "length_30": "length 30", "length_60": "length 60"}
 DRAWS = 105  # random wavelets a case: as many as the published grid has fits
-CODE = (*sweep.NUMERICS, setup, teachers, controls, experiments, networks_module, predictors_module)
+CODE = (
+    *sweep.NUMERICS, setup, teachers, sweeps, controls, experiments, metrics, networks_module,
+    predictors_module, sys.modules[__name__],
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,12 @@ def score(signals: Signals, *, seed: int, epochs: int, lstm_epochs: int, draws: 
     random wavelets: their mean, and the one that cross-validation picks.
     """
     teacher = teachers.train_teacher(signals, [seed], epochs=lstm_epochs)
-    gamma = [setup.PUBLISHED["gamma"], 0.0]
-    fits = distill(
-        signals.x, gradients=teacher.gradients, lam=setup.PUBLISHED["lam"], gamma=gamma,
-        seed=seed, epochs=epochs,
-    )  # fmt: skip
-    fixed = torch.cat([fits.h.double(), filters.lowpass("db5")[None]])
+    fits = sweeps.published_chain(signals.x, teacher.gradients, seeds=[seed], epochs=epochs)
+    fixed = torch.cat([fits[:, 0].double(), filters.lowpass("db5")[None]])
     own = experiments.judge_filters(fixed, signals).r2
     drawn = experiments.judge_filters(controls.random_wavelets(draws, 10, seed), signals)
     best = drawn.r2[drawn.cv_r2.argmax()]
-    network = r2_score(signals.y_test, teacher.prediction[0])
+    network = metrics.r2_score(signals.y_test, teacher.prediction[0])
     return np.array([*own, network, drawn.r2.mean(), best])
 
 
@@ -156,7 +155,8 @@ def summary(table: Any) -> dict[str, Any]:
     -------
     dict
         By model: mean, smallest and largest difference, and the share of splits in which AWD is
-        better. Test cells overlap between splits, so this is a range and no interval.
+        better. Test cells overlap between splits, so this is a range and no interval. And the R² of
+        each of `VARIANTS`, None where it was not run.
     """
     splits = table[table["variant"] == "split"]
     found: dict[str, Any] = {"splits": len(splits)}
@@ -166,6 +166,9 @@ def summary(table: Any) -> dict[str, Any]:
             "mean": apart.mean(), "low": apart.min(), "high": apart.max(),
             "share_above": (apart > 0).mean(),
         }  # fmt: skip
+    for key, variant in VARIANTS.items():
+        row = table[table["variant"] == variant]
+        found[key] = {name: row[name].iloc[0] if len(row) else None for name in MODELS}
     return found
 
 

@@ -12,9 +12,9 @@ import torch
 
 from awdlib import attribution, experiments, filters, metrics
 from awdlib.clathrin.setup import signals_of
+from awdlib.clathrin.sweeps import published_chain
 from awdlib.clathrin.teachers import train_lstm
 from awdlib.datasets.tracks import Tracks
-from awdlib.distill import distill
 
 MODELS = {
     "awd": "AWD, published λ and γ",
@@ -73,8 +73,9 @@ class Outcome:
 def experiment(tracks: Tracks, size: Size, *, seed: int = 0, device: str = "cpu") -> Outcome:
     """A small clathrin experiment: AWD, DB5, an LSTM and random wavelets on the same tracks.
 
-    One LSTM is trained on cells 1 to 5 (stopped on cell 6) and distilled once, from DB5 at the
-    published λ = .005 and γ = .04281; nothing is selected. Scores are of cells 7 and 8.
+    One LSTM is trained on cells 1 to 5 (stopped on cell 6) and distilled once, warm-started
+    from DB5 to the published λ = .005 and γ = .04281; nothing is selected. Scores are of
+    cells 7 and 8.
 
     Parameters
     ----------
@@ -87,12 +88,10 @@ def experiment(tracks: Tracks, size: Size, *, seed: int = 0, device: str = "cpu"
     signals = signals_of(tracks, device=device)
     network = train_lstm(signals, seed=seed, epochs=size.lstm_epochs)
     slopes = attribution.input_gradients(network, signals.x)
-    fit = distill(
-        signals.x, gradients=slopes, lam=0.005, gamma=0.04281, seed=seed + 1, epochs=size.epochs
-    )
+    h = published_chain(signals.x, slopes, seeds=[seed + 1], epochs=size.epochs)[0, 0]
     angles = filters.random_angles(size.random, 10, torch.Generator().manual_seed(0))
     control = experiments.judge_filters(filters.taps_from_angles(angles), signals)
-    both = torch.stack([fit.h.cpu().double(), filters.lowpass("db5").double()])
+    both = torch.stack([h.cpu().double(), filters.lowpass("db5").double()])
     judged = experiments.judge_filters(both, signals)
     predictions = {
         "awd": judged.prediction[0],

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, experiments, filters, metrics, networks
+from awdlib import controls, experiments, filters, metrics, networks, paper
 from awdlib.clathrin import claims, reading, sensitivity, setup, sweeps, table
 from awdlib.clathrin.setup import Size
 from awdlib.clathrin.sweeps import Swept
@@ -18,11 +18,11 @@ from awdlib.clathrin.teachers import Teacher, teacher_of, train_teacher
 from awdlib.controls import FeatureModel
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import Tracks, auxilin_seen
-from awdlib.distill import distill
 from awdlib.experiments import Judged, Signals
 from awdlib.progress import progress
 
 STANDARD = ("db5", "sym5", "haar")
+SINGLE = 1000  # random wavelets that are looked at one by one, chosen by nothing
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Study:
     def seen_test(self) -> np.ndarray:
         """Whether auxilin is seen, of every test track."""
         return auxilin_seen(self.tracks.test.significant)
+
+    @property
+    def whole_test(self) -> np.ndarray:
+        """Whether a test track has no padding: at least as many frames as samples."""
+        frames = np.isfinite(self.tracks.test.clathrin_frames).sum(1)
+        return frames >= self.signals.x_test.shape[-1]
 
 
 def teach(study: Study) -> dict[str, Teacher]:
@@ -68,9 +74,10 @@ class Distillations:
     sym5 : Swept
         The main teacher from Sym5.
     of_40 : torch.Tensor, shape (seeds, taps)
-        Of the LSTM of input 40, at the published (λ, γ).
-    trajectory : torch.Tensor, shape (epochs + 1, taps)
-        h of the main teacher, at the published (λ, γ), first seed.
+        Of the LSTM of input 40, at the published (λ, γ) (`sweeps.published_chain`).
+    trajectory : torch.Tensor, shape (fits + 1, taps)
+        h from DB5 over the warm starts, along λ at γ = 0 and then along γ, to the published
+        (λ, γ); of the main teacher and the first seed.
     """
 
     main: str
@@ -103,14 +110,20 @@ def distil(study: Study, teachers: Mapping[str, Teacher]) -> Distillations:
         )  # fmt: skip
 
     # Threads only hand pieces to the processes: one sweep's batches cannot keep all of them busy.
-    with ThreadPoolExecutor(len(jobs) if study.executor else 1) as waiting:
+    with ThreadPoolExecutor(len(jobs) + 1 if study.executor else 1) as waiting:
+        chain = waiting.submit(
+            sweeps.published_chain, study.signals.x, teachers["lstm_40"].gradients,
+            seeds=study.size.seeds, epochs=study.size.epochs, ledger=study.ledger,
+            executor=study.executor,
+        )  # fmt: skip
         *done, sym5 = waiting.map(run, jobs)
+        of_40 = chain.result()[0]
     swept = dict(zip(names, done, strict=True))
-    at: dict[str, Any] = {**setup.PUBLISHED, "epochs": study.size.epochs}
-    fit = partial(distill, study.signals.x, **at)
-    of_40 = fit(gradients=teachers["lstm_40"].gradients, seed=list(study.size.seeds))
-    one = fit(gradients=teachers[f"lstm_{main}"].of(0)[0], seed=study.size.seeds[0])
-    return Distillations(main, swept, sym5, of_40.h, one.trajectory)
+    awd = swept[main]
+    lam, gamma = awd.published
+    start = filters.lowpass("db5")[None].to(awd.grid.h)
+    path = [start, awd.grid.h[: lam + 1, 0, 0], awd.grid.h[lam, 1 : gamma + 1, 0]]
+    return Distillations(main, swept, sym5, of_40, torch.cat(path))
 
 
 @dataclass(frozen=True)
@@ -198,10 +211,9 @@ def compare(
         given = table.inputs_of(name, signals, study.tracks.test)
         predictions[name] = np.stack([model.predict(given) for model in group])
     predictions |= {name: teacher.prediction for name, teacher in teachers.items()}
+    predictions["random_any"] = against.drawn.prediction[:SINGLE]
     rows: dict[str, dict[str, Any]]
     rows, samples = experiments.compare_r2(signals.y_test, predictions, count=2000, seed=0)
-    r2 = against.drawn.r2
-    rows["random_any"] = {"r2": r2.mean(), "r2_sd": metrics.sd(r2), "members": len(r2)}
     own = {"awd_ours": "lstm_ours", "awd_40": "lstm_40"}
     by = {name: teachers[own.get(name, f"lstm_{found.main}")] for name in wavelets}
     compression = table.compressions(wavelets, by, signals)
@@ -237,7 +249,8 @@ def claim(study: Study, found: Distillations, compared: Comparison) -> dict[str,
             else claims.ABSENT
         )
     made |= {
-        f"main_minus_{other}": made[f"{name}_minus_{other}"] for other in ("db5", "random_best")
+        f"main_minus_{other}": made[f"{name}_minus_{other}"]
+        for other in ("db5", "no_interpretation", "random_any", "random_best")
     }
     return {key: claims.ABSENT for key in claims.expected()} | made
 
@@ -253,7 +266,7 @@ def read(study: Study, found: Distillations, against: Controls, teachers: Mappin
     h, db5 = found.awd.h[0], filters.lowpass("db5")
     arrays: dict[str, np.ndarray] = {}
     for name, one in (("awd", h), ("db5", db5)):
-        mean = reading.aligned(one, study.signals, study.seen_test)
+        mean = reading.aligned(one, study.signals, study.seen_test, study.whole_test)
         arrays |= {f"aligned_{name}_{key}": value for key, value in mean.items()}
     wavelets = {f"awd_{n}": one.h for n, one in found.swept.items()}
     wavelets |= {name: filters.lowpass(name)[None] for name in ("db5", "sym5")}
@@ -263,11 +276,13 @@ def read(study: Study, found: Distillations, against: Controls, teachers: Mappin
     arrays |= {f"pulse_{key}": value for key, value in pulses.items()}
     arrays |= reading.mean_coefficients(h, study.signals)
     numbers = reading.summary(arrays, found.awd.h, some)
+    numbers["whole_share"] = study.whole_test.mean()
+    numbers["abortive_ratio_db5"] = claims.abortive_ratio(db5, study.signals)["estimate"]
     return arrays, numbers, reading.take_apart(h, study.signals)
 
 
 def vary(study: Study) -> Any:
-    """`awdlib.sensitivity.study` at the size of the profile, a table."""
+    """`awdlib.clathrin.sensitivity.study` at the size of the profile, a table."""
     size = study.size
     real = study.tracks.source == "real"
     make: Callable[..., Tracks] = (
@@ -282,6 +297,39 @@ def vary(study: Study) -> Any:
     )  # fmt: skip
 
 
+def published() -> dict[str, float]:
+    """Published R² of the authors' LSTM: Table 1's, and their report's on the sister set."""
+    found = paper.published("table1", source=None)
+    lstm = found[(found["row"] == "R2") & (found["column"] == "LSTM")]
+    return {
+        "lstm": lstm[lstm["source"] == "paper"]["value"].item(),
+        "lstm_sister_set": lstm[lstm["note"].str.contains("EGFP-GAK")]["value"].item(),
+    }
+
+
+def chosen_of(swept: Swept | None) -> dict[str, Any]:
+    """What cross-validation picks, seed by seed, and whether it picks wavelets.
+
+    Returns
+    -------
+    dict
+        ``lam`` and ``gamma`` of every seed, ``settings`` (both as text), ``valid`` (how many of the
+        ``seeds`` chosen filters are wavelets'), and ``r2_valid``: the mean test R² had it chosen
+        among those that are.
+    """
+    if swept is None:
+        return dict.fromkeys(("lam", "gamma", "settings", "valid", "seeds", "r2_valid"))
+    lam = [float(swept.grid.lams[c[0]]) for c in swept.chosen]
+    gamma = [float(swept.grid.gammas[c[1]]) for c in swept.chosen]
+    among = experiments.choose(np.where(swept.valid, swept.judged.cv_r2, -np.inf))
+    return {
+        "lam": lam, "gamma": gamma,
+        "settings": ", ".join(f"({a:.2g}, {b:.2g})" for a, b in zip(lam, gamma, strict=True)),
+        "valid": int(experiments.pick(swept.valid, swept.chosen).sum()), "seeds": len(lam),
+        "r2_valid": float(experiments.pick(swept.judged.r2, among).mean()),
+    }  # fmt: skip
+
+
 def numbers_of(
     study: Study,
     found: Distillations,
@@ -291,7 +339,9 @@ def numbers_of(
     varied: Any,
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
-    awd, name, r2 = found.awd, f"awd_{found.main}", against.drawn.r2
+    awd, name = found.awd, f"awd_{found.main}"
+    r2 = against.drawn.r2[:SINGLE]
+    best = against.drawn.r2[against.winners]
     rows, grid = compared.rows, found.awd.grid
     words = {
         other: claims.in_words(quantities.get(f"{name}_minus_{claims.short(other)}"))
@@ -306,18 +356,21 @@ def numbers_of(
                  "seeds": len(grid.seeds)},
         "main": {"teacher": found.main, "awd": name, "r2": rows[name]["r2"],
                  "lstm_r2": rows[f"lstm_{found.main}"]["r2"]},
-        "words": words | {"lstm": words[f"lstm_{found.main}"]},
+        "words": words | {
+            "lstm": words[f"lstm_{found.main}"],
+            "compression": claims.in_words(
+                quantities["compression_reduction"], more="smaller than", less="larger than"
+            ),
+        },
         "budget": against.budget,
         "table1": {key: rows.get(key, table.NO_ROW) for key in table.ROWS},
         "claims": dict(quantities),
-        "chosen": {
-            key: {"lam": [one.grid.lams[c[0]] for c in one.chosen],
-                  "gamma": [one.grid.gammas[c[1]] for c in one.chosen]}
-            for key, one in found.swept.items()
-        },
+        "published": published(),
+        "chosen": {key: chosen_of(found.swept.get(key)) for key in ("authors", "ours")},
         "random": {"count": len(r2), "share_above_awd": (r2 > rows[name]["r2"]).mean(),
                    "share_above_db5": (r2 > rows["db5"]["r2"]).mean(), "median": np.median(r2),
-                   "r2_10": low, "r2_90": high},
+                   "r2_10": low, "r2_90": high, "draws": len(best),
+                   "draws_above_awd": int((best > rows[name]["r2"]).sum())},
         "valid": {"share": awd.valid.mean(), "fits": awd.valid.size,
                   "first_failing_gamma": min(failing, default=None)},
         "published_setting": {

@@ -97,6 +97,41 @@ def distil(
     return Swept(teacher, start, grid, judged, penalty, valid, chosen, plain)
 
 
+def published_chain(
+    x: torch.Tensor,
+    gradients: torch.Tensor,
+    *,
+    seeds: Sequence[int],
+    epochs: int,
+    ledger: Path | None = None,
+    executor: Executor | None = None,
+) -> torch.Tensor:
+    """AWD at the published (λ, γ) and at (λ, 0), warm-started from DB5 as in the sweep.
+
+    One fit at that setting would stop long before where the warm starts lead: they add up.
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (examples, 1, time)
+    gradients : torch.Tensor
+        A network's, or a network's for every seed.
+    seeds, epochs, ledger, executor
+        As of `awdlib.sweep.sweep`.
+
+    Returns
+    -------
+    torch.Tensor, shape (2, seeds, taps)
+        With the interpretation loss, and without.
+    """
+    gammas = published_grids()[1]
+    grid = sweep(
+        x, gradients=gradients, lams=[PUBLISHED["lam"]],
+        gammas=gammas[gammas <= PUBLISHED["gamma"]], seeds=seeds, epochs=epochs, ledger=ledger,
+        executor=executor,
+    )  # fmt: skip
+    return torch.stack([grid.h[0, -1], grid.h[0, 0]])
+
+
 def filters_kept(sweeps: Sequence[Swept]) -> dict[str, np.ndarray]:
     """Every filter of every sweep, in full precision, with all that says which it is.
 

@@ -20,8 +20,8 @@ def shown_results(name: str) -> tuple[results.Results, dict[str, Any]]:
     """Return the results that a chapter's page shows (``chapter@stem``: those of a stem)."""
     chapter, _, stem = name.partition("@")
     entry = book.shown(results.root()).get(chapter, {"stem": "smoke", "origin": "accepted"})
-    if stem:
-        return results.load(chapter, stem), entry
+    if stem:  # what was accepted: a run here may have had other parameters
+        return results.load(chapter, stem, "accepted"), entry
     return results.load(chapter, entry["stem"], entry["origin"]), entry
 
 
