@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from docutils import nodes
 
-from awdlib import book, results
+from awdlib import book, paper, results
 from awdlib.chapters import RunError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -184,18 +184,78 @@ def test_the_banner_names_own_parameters(toy_root, monkeypatch, changed, text):
     assert ext.facts(stored.provenance).get("own parameters") == text
 
 
-def test_a_stem_can_be_asked_for(toy_root):
+def accept(toy_root, chapter):
+    """What lies among the runs of a chapter becomes accepted."""
+    runs, accepted = (toy_root / "data" / kind / chapter for kind in ("runs", "results"))
+    shutil.copytree(runs, accepted, dirs_exist_ok=True)
+
+
+def test_a_stem_can_be_asked_for_and_is_an_accepted_one(toy_root):
     store(toy_root, "laptop", "real")
     results.start("toy", "paper", "real").save({"x": 2})
     assert ext.shown_results("toy")[0]["x"] == 1
+    with pytest.raises(results.ResultsError, match="no results 'paper' of the chapter 'toy'"):
+        ext.shown_results("toy@paper")
+    accept(toy_root, "toy")
+    results.start("toy", "paper", "real").save({"x": 3})  # a run since then
+    results.start("toy", "laptop", "real").save({"x": 4})
     assert ext.shown_results("toy@paper")[0]["x"] == 2
+    assert ext.shown_results("toy@laptop")[0]["x"] == 1
+    assert ext.shown_results("toy")[0]["x"] == 4
+
+
+def verdicts(name):
+    """The rows that ``{verdicts} name`` makes, a dict of claim to cells."""
+
+    class Asked:
+        arguments = (name,)
+
+        def error(self, text):
+            return RuntimeError(text)
+
+    (found,) = ext.Verdicts.run(Asked())
+    rows = [
+        [e.astext() for e in row.findall(nodes.entry)] for row in found.findall(nodes.row)
+    ]  # fmt: skip
+    assert rows[0] == ["claim", "paper", "here, with interval", "rule", "verdict", "note"]
+    return {cells[0]: cells for cells in rows[1:]}
+
+
+def test_verdicts_are_of_the_stem_that_is_asked_for(toy_root):
+    """Claims of the clathrin chapter: every row has its rule, and its results' verdict."""
+
+    def run(stem, low, high):
+        claim = {"estimate": (low + high) / 2, "low": low, "high": high, "n": 9, "kind": "k"}
+        results.start("cme", stem, "real").save({"claims": {"awd_authors_minus_db5": claim}})
+
+    run("paper", -0.3, -0.2)
+    accept(toy_root, "cme")
+    run("paper", 0.05, 0.09)  # not accepted
+    asked = paper.claims("cme").set_index("quantity").loc["claims.awd_authors_minus_db5"]
+    found = verdicts("cme@paper")
+    assert len(found) == len(paper.claims("cme"))
+    assert found[asked["claim"]][2] == "−0.250 [−0.300, −0.200] (k; n = 9)"
+    assert found[asked["claim"]][4] == "not reproduced"
+    rules = paper.judge({}, "cme", "laptop", "real").set_index("claim")["rule"]
+    for claim, cells in found.items():
+        assert cells[3] == rules[claim] != ""
+    with pytest.raises(RuntimeError, match="verdicts of cme@laptop: There are no results 'laptop'"):
+        verdicts("cme@laptop")
 
 
 def test_a_judged_claim_becomes_a_row():
     claim = {"claim": "A", "paper": 0.065, "ours": 0.08, "low": -0.01, "high": 0.1}
     claim |= {"verdict": "direction only", "note": "n", "n": 374, "kind": ""}
+    claim["rule"] = "above 0, to 0.07"
     cells = ext.verdict_cells(claim)
-    assert cells == ["A", "0.065", "0.080 [−0.010, 0.100]", "direction only", "n"]
+    assert cells == [
+        "A",
+        "0.065",
+        "0.080 [−0.010, 0.100]",
+        "above 0, to 0.07",
+        "direction only",
+        "n",
+    ]
     told = ext.verdict_cells(claim | {"kind": "95 %, tracks"})[2]
     assert told == "0.080 [−0.010, 0.100] (95 %, tracks; n = 374)"
     nan = float("nan")

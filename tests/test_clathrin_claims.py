@@ -19,7 +19,7 @@ SEEDS, TESTS = 3, 50
 NOISE = {
     "awd_authors": 0.3, "awd_ours": 0.5, "awd_without_interpretation": 0.6, "random_best": 0.4,
     "supervised": 0.35, "minirocket": 0.45, "db5": 0.9, "ridge": 0.55, "lifetime_amplitude": 0.8,
-    "lstm_ours": 0.85, "lstm_authors": 0.65,
+    "lstm_ours": 0.85, "lstm_authors": 0.65, "random_any": 0.7, "lstm_40": 0.75, "awd_40": 0.62,
 }  # fmt: skip
 SINGLE = ("db5", "ridge", "lifetime_amplitude", "lstm_authors")
 DB5 = filters.lowpass("db5")
@@ -113,6 +113,15 @@ def test_expected_names_all_claims_and_all_differences():
 )  # fmt: skip
 def test_in_words(low, high, words):
     assert claims.in_words({"estimate": 0.05, "low": low, "high": high}) == words
+
+
+def test_in_words_of_another_kind():
+    words = {"more": "smaller than", "less": "larger than"}
+    for low, high, wanted in ((0.1, 0.2, "smaller than"), (-0.2, -0.1, "larger than"),
+                              (-0.1, 0.1, "not clearly different from")):  # fmt: skip
+        claim = {"estimate": 0.5 * (low + high), "low": low, "high": high}
+        assert claims.in_words(claim, **words) == wanted
+    assert claims.in_words(claims.ABSENT, **words) is None
 
 
 def test_in_words_of_nothing():
@@ -338,6 +347,15 @@ def test_no_abortive_ratio_where_the_others_coefficients_are_not_positive(monkey
     assert claims.abortive_ratio(DB5, None) == claims.ABSENT
 
 
+def test_no_abortive_ratio_whose_interval_has_no_end(monkeypatch):
+    """The estimate is .2 / 1.5; in some samples the others' mean is not positive."""
+    mean = np.concatenate([np.full(20, 0.2), np.tile([11.0, -8.0], 10)])
+    found = ratio_of(monkeypatch, mean, np.arange(40.0))
+    assert found == claims.ABSENT
+    steady = np.concatenate([np.full(20, 0.2), np.tile([2.0, 1.0], 10)])
+    assert is_complete(ratio_of(monkeypatch, steady, np.arange(40.0)))
+
+
 def test_the_abortive_ratio_of_a_model():
     signals = toy_signals()
     found = claims.abortive_ratio(DB5.float(), signals)
@@ -385,9 +403,12 @@ def ladder_of(without=()):
 
 def test_the_ladder_shows_each_steps_r2_and_what_awd_has_over_it():
     rows, made, found = ladder_of()
-    assert len(found) == 9
-    labels = {"db5": "DB5, where AWD starts", "random_best": "random, chosen among as many",
+    assert len(found) == 10
+    labels = {"db5": "DB5, where AWD starts", "random_any": "a random wavelet, not chosen",
+              "random_best": "the best of as many random ones",
               "lstm_authors": "the authors' LSTM"}  # fmt: skip
+    assert found.index.tolist().index(labels["random_any"]) == 2  # just before the best of them
+    assert found.index.tolist().index(labels["random_best"]) == 3
     for name, label in labels.items():
         assert found.loc[label, "R²"] == f"{rows[name]['r2']:.3f}"
         for column, teacher in zip(found.columns[1:], ("authors", "ours"), strict=True):

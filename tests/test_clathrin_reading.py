@@ -20,6 +20,7 @@ from awdlib.clathrin.reading import (
     groups_of,
     mean_coefficients,
     psi_of,
+    rise_and_fall,
     strongest_band,
     summary,
     take_apart,
@@ -159,21 +160,24 @@ def test_it_is_the_spread_that_counts_and_not_the_weight_alone():
     assert strongest_band(DB5, signals) == 1
 
 
-@pytest.mark.parametrize("few", [12, 5])
+@pytest.mark.parametrize("few", [14, 5])
 def test_tracks_of_either_group_are_averaged_around_their_place(few):
     signals = toy_signals(test=60)
-    seen = np.zeros(60, bool)
-    seen[np.random.default_rng(0).permutation(60)[:few]] = True
-    found = aligned(DB5, signals, seen)
+    order = np.random.default_rng(0).permutation(60)
+    seen, whole = np.zeros(60, bool), np.ones(60, bool)
+    seen[order[:few]] = True
+    seen[order[40:44]] = whole[order[40:50]] = False
+    seen[order[44:50]] = True  # seen, but short
+    found = aligned(DB5, signals, seen, whole)
     band = strongest_band(DB5, signals)
-    place, value = reading.locations(signals.x_test, DB5, band=band)
+    place, _ = reading.locations(signals.x_test, DB5, band=band)
     assert int(found["band"]) == band
     assert found["offset"].tolist() == list(range(-BEFORE, AFTER + 1))
     for name, mask in (("seen", seen), ("unseen", ~seen)):
         for k, offset in enumerate(range(-BEFORE, AFTER + 1)):
             reached = [
                 float(signals.x_test[n, 0, place[n] + offset])
-                for n in np.flatnonzero(mask)
+                for n in np.flatnonzero(mask & whole)
                 if 0 <= place[n] + offset < 40
             ]
             enough = len(reached) >= 10
@@ -182,14 +186,44 @@ def test_tracks_of_either_group_are_averaged_around_their_place(few):
             error = np.std(reached, ddof=1) / np.sqrt(len(reached)) if enough else 0.0
             assert_allclose(found[f"{name}_mean"][k], mean, atol=1e-12)
             assert_allclose(found[f"{name}_error"][k], error, atol=1e-12)
-        assert np.array_equal(found[f"{name}_value"], value[mask])
-    assert found["seen_enough"].any() == (few == 12)
+    rows = [n for n in np.flatnonzero(seen & whole) if 10 <= place[n] < 35]
+    x = signals.x_test[:, 0].numpy()
+    assert_allclose(found["rise"], [x[n, place[n]] - x[n, place[n] - 10] for n in rows])
+    assert_allclose(found["fall"], [x[n, place[n]] - x[n, place[n] + 5] for n in rows])
+    assert found["seen_enough"].any() == (few == 14)
     assert all(np.isfinite(values).all() for values in found.values())  # so it can be stored
+
+
+def test_short_tracks_are_nowhere_in_the_alignment():
+    signals = toy_signals(test=60)
+    seen, whole = np.arange(60) < 30, np.arange(60) % 3 > 0
+    found = aligned(DB5, signals, seen, whole)
+    x = signals.x_test.clone()
+    x[~torch.from_numpy(whole)] = 1e3 * spoilt(signals).x_test[~torch.from_numpy(whole)]
+    again = aligned(DB5, replace(signals, x_test=x), seen, whole)
+    assert set(found) == set(again)
+    for key, values in found.items():
+        assert np.array_equal(values, again[key]), key
+    other = aligned(DB5, replace(signals, x_test=x), seen, np.ones(60, bool))
+    assert len(other["rise"]) > len(found["rise"]) > 0  # they would have been
+
+
+def test_rise_and_fall_by_hand():
+    """Of t², 10 before and 5 after; tracks too near to an end or outside the mask are out."""
+    x = (torch.arange(40.0) ** 2).repeat(7, 1, 1) * torch.arange(1.0, 8)[:, None, None]
+    place = np.array([9, 10, 20, 34, 35, 20, 0])
+    mask = np.array([1, 1, 1, 1, 1, 0, 1], bool)
+    rise, fall = rise_and_fall(x, place, mask)
+    assert rise.tolist() == [2 * 100, 3 * (400 - 100), 4 * (34**2 - 24**2)]
+    assert fall.tolist() == [2 * (100 - 225), 3 * (400 - 625), 4 * (34**2 - 39**2)]
+    assert rise.dtype == fall.dtype == np.float64
+    none = rise_and_fall(x, place, np.zeros(7, bool))
+    assert [len(values) for values in none] == [0, 0]
 
 
 def test_groups_show_nothing_where_too_few_tracks_reach():
     signals = toy_signals(test=60)
-    found = aligned(SYM5, signals, np.arange(60) < 14)
+    found = aligned(SYM5, signals, np.arange(60) < 14, np.ones(60, bool))
     stored = {f"aligned_awd_{key}": value for key, value in found.items()}
     groups = groups_of(stored, "awd")
     assert list(groups) == ["successful", "abortive"]
@@ -246,17 +280,12 @@ def test_pulses_ask_every_wavelet_every_model_and_every_network():
 
 
 def test_what_the_text_says_of_the_readings():
-    mean = np.arange(BEFORE + AFTER + 1.0) ** 2
     arrays = {
         "pulse_shape_awd_ours": np.array([0.1, 0.2, 0.6]), "pulse_model_db5": np.array([-1.0, 0.0]),
-        "pulse_shape_random": np.linspace(0, 1, 41), "aligned_awd_seen_mean": mean,
-        "aligned_db5_seen_mean": -2 * mean, "other": np.zeros(3),
+        "pulse_shape_random": np.linspace(0, 1, 41), "other": np.zeros(3),
+        "aligned_awd_rise": np.array([1.0, 2.0, 6.0]), "aligned_awd_fall": np.array([0.0, -1, 4]),
+        "aligned_db5_rise": np.array([5.0, 1.0]), "aligned_db5_fall": np.array([-2.0, -2.0]),
     }  # fmt: skip
-    for key in ("awd_unseen", "db5_unseen"):
-        arrays[f"aligned_{key}_mean"] = mean
-    for key in ("awd_seen", "db5_seen", "awd_unseen", "db5_unseen"):
-        arrays[f"aligned_{key}_error"] = np.ones_like(mean)
-        arrays[f"aligned_{key}_enough"] = np.ones(len(mean), bool)
     random = torch.cat([controls.random_wavelets(30, 10, seed=0), SYM5[None]])
     h = torch.stack([DB5, SYM5])
     found = summary(arrays, h.float(), random)
@@ -264,12 +293,21 @@ def test_what_the_text_says_of_the_readings():
     assert_allclose(found["pulse"]["shape_awd_ours"], 0.3)
     assert_allclose(found["pulse"]["model_db5"], -0.5)
     assert found["pulse"]["shape_random"] == pytest.approx({"low": 0.025, "high": 0.975})
-    rise, fall = 20**2 - 10**2, 20**2 - 25**2
-    assert found["aligned"] == {
-        "awd": {"rise": rise, "fall": fall}, "db5": {"rise": -2 * rise, "fall": -2 * fall},
-    }  # fmt: skip
-    few = arrays | {"aligned_awd_seen_enough": np.arange(len(mean)) > BEFORE - 5}
-    assert summary(few, h, random)["aligned"]["awd"] == {"rise": None, "fall": fall}
+    # Variances 14 / 2 and 14 / 2 of three tracks; 8 and 0 of two.
+    assert found["aligned"]["awd"] == pytest.approx({
+        "n": 3, "rise": 3, "rise_error": 1.96 * (7 / 3) ** 0.5,
+        "fall": 1, "fall_error": 1.96 * (7 / 3) ** 0.5,
+    })  # fmt: skip
+    assert found["aligned"]["db5"] == pytest.approx(
+        {"n": 2, "rise": 3, "rise_error": 1.96 * 2, "fall": -2, "fall_error": 0}
+    )
+    for n in (0, 1):  # no mean of one track, and no error
+        few = arrays | {f"aligned_awd_{key}": np.ones(n) for key in ("rise", "fall")}
+        one = summary(few, h, random)["aligned"]
+        nothing = dict.fromkeys(("rise", "rise_error", "fall", "fall_error"))
+        assert one["awd"] == {"n": n} | nothing
+        assert one["db5"] == found["aligned"]["db5"]
+        assert plain(one, "reading")
     own = np.mean([pulses.edge_response(one) for one in h])
     above = [float(pulses.edge_response(one)) > own for one in random]
     assert found["edges_share_above"] == np.mean(above)

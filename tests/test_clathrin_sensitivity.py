@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from clathrinhelpers import rows_of, spoilt, toy_signals, tracks
+from clathrinhelpers import rows_of, spoilt, toy_signals, tracks, warm_started
 from numpy.testing import assert_allclose
 from sklearn.metrics import r2_score
 
@@ -14,7 +14,6 @@ from awdlib import clathrin, controls, experiments, filters, networks, threads
 from awdlib.clathrin import sensitivity
 from awdlib.clathrin.sensitivity import MODELS, Case
 from awdlib.datasets import cme
-from awdlib.distill import distill
 
 FEW = {"seed": 3, "epochs": 1, "lstm_epochs": 1, "draws": 5}
 
@@ -67,7 +66,7 @@ def test_cases_are_splits_then_hotspots_then_lengths():
 
 def test_test_cells_are_never_trained_on(monkeypatch):
     """Whatever the split: not by the network, not by its early stopping, not by a wavelet."""
-    seen, train, fit = [], networks.train_regressor, sensitivity.distill
+    seen, train, fit = [], networks.train_regressor, sensitivity.sweeps.published_chain
 
     def spy(model, x, y, x_held, y_held, **options):
         seen.append((x, x_held))
@@ -75,8 +74,9 @@ def test_test_cells_are_never_trained_on(monkeypatch):
 
     monkeypatch.setattr(networks, "train_regressor", spy)
     monkeypatch.setattr(
-        sensitivity, "distill", lambda x, **options: seen.append((x, x)) or fit(x, **options)
-    )
+        sensitivity.sweeps, "published_chain",
+        lambda x, slopes, **options: seen.append((x, x)) or fit(x, slopes, **options),
+    )  # fmt: skip
     splits = [(7, 8), (1, 2), (3, 8)]
     found = sensitivity.cases(lambda **_: tracks(), splits=splits, lengths=(), dtype=torch.float64)[
         :3
@@ -111,8 +111,8 @@ def test_a_score_is_one_network_its_two_wavelets_and_the_controls():
         return r2_score(signals.y_test, model.predict(signals.x_test))
 
     gradients = clathrin.teacher_of([lstm], signals).gradients
-    for name, gamma in (("awd", 0.04281), ("awd_without_interpretation", 0.0)):
-        h = distill(signals.x, gradients=gradients, lam=0.005, gamma=gamma, seed=3, epochs=2).h
+    path = warm_started(signals.x, gradients, seed=3, epochs=2)
+    for name, h in (("awd", path[-1]), ("awd_without_interpretation", path[0])):
         assert_allclose(found[name], by_hand(h), rtol=1e-6)
     assert found["awd"] != found["awd_without_interpretation"]
     assert_allclose(found["db5"], by_hand(filters.lowpass("db5")), rtol=1e-9)
@@ -189,7 +189,7 @@ def test_other_options_are_another_study(scored, tmp_path, change):
     assert [options[change] for _, options in scored] == [FEW[change], 7]
 
 
-@pytest.mark.parametrize("change", ["x", "y", "x_test", "y_test"])
+@pytest.mark.parametrize("change", ["x", "y", "group", "x_test", "y_test"])
 def test_other_data_are_another_case(scored, tmp_path, change):
     signals = toy_signals()
     sensitivity.study([Case("split", (7, 8), signals)], **FEW, ledger=tmp_path)
@@ -229,6 +229,10 @@ def by_hand():
 def test_the_summary_is_over_splits_alone():
     found = sensitivity.summary(by_hand())
     assert found.pop("splits") == 3
+    assert {key: found.pop(key) for key in ("hotspots", "length_30", "length_60")} == {
+        "hotspots": dict.fromkeys(MODELS), "length_60": dict.fromkeys(MODELS),
+        "length_30": {name: 9.0 if name == "awd" else 0.0 for name in MODELS},
+    }  # fmt: skip
     wanted = {
         "awd_without_interpretation": (0, 0, 0, 0), "db5": (0.4 / 3, -0.1, 0.3, 2 / 3),
         "lstm": (-0.7 / 3, -0.5, -0.1, 0), "random_any": (0.1, 0.1, 0.1, 1),
@@ -239,6 +243,17 @@ def test_the_summary_is_over_splits_alone():
         one = found[f"awd_minus_{name}"]
         assert list(one) == ["mean", "low", "high", "share_above"]
         assert_allclose(list(one.values()), numbers, atol=1e-12)
+
+
+def test_the_summary_finds_every_case_that_is_made():
+    """By the names that `cases` gives."""
+    made = sensitivity.cases(
+        lambda **_: tracks(), splits=[(7, 8)], lengths=(30, 60), dtype=torch.float64
+    )
+    rows = [{"variant": c.variant} | dict.fromkeys(MODELS, float(k)) for k, c in enumerate(made)]
+    found = sensitivity.summary(pd.DataFrame(rows))
+    for k, key in enumerate(("hotspots", "length_30", "length_60"), 1):
+        assert found[key] == dict.fromkeys(MODELS, float(k))
 
 
 def test_the_printed_table_is_text():

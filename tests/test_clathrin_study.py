@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from clathrinhelpers import CLAIM, TINY, rows_of, tracks
+from clathrinhelpers import CLAIM, TINY, planted, rows_of, tracks, warm_started
 from numpy.testing import assert_allclose
 from sklearn.metrics import r2_score
 
@@ -18,7 +18,7 @@ from awdlib import clathrin, controls, experiments, filters, networks, paper, re
 from awdlib.clathrin import claims, study, table
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import auxilin_seen
-from awdlib.distill import distill
+from awdlib.experiments import Judged
 
 PACKAGE = Path(clathrin.__file__).parent
 
@@ -99,7 +99,7 @@ def test_a_run_with_the_authors_network_can_be_stored(real, tmp_path, monkeypatc
     assert set(found.tables["table1"]["name"]) == set(table.ROWS)
     assert found["main.teacher"] == "authors"
     assert len(table.printed_table1(found.tables["table1"])) == len(table.ROWS)
-    assert len(claims.ladder(found)) == 9
+    assert len(claims.ladder(found)) == 10
     seconds = found.tables["table1"].set_index("name")[["seconds_predict", "seconds_end_to_end"]]
     assert (seconds.drop(index="random_any") > 0).all(axis=None)
 
@@ -151,16 +151,32 @@ def test_every_teacher_is_distilled_with_its_own_gradients(real):
     assert not torch.equal(found.swept["authors"].grid.h, found.swept["ours"].grid.h)
 
 
-def test_the_single_fits_are_at_the_published_setting(simulated):
-    x, at = simulated.study.signals.x, clathrin.PUBLISHED | {"epochs": 2}
+def test_of_40_is_warm_started_to_the_published_setting(simulated):
+    assert simulated.found.of_40.shape == (2, 10)
     for k, seed in enumerate(TINY.seeds):
         gradients = simulated.teachers["lstm_40"].gradients[k]
-        alone = distill(x, gradients=gradients, seed=seed, **at)
-        assert_allclose(simulated.found.of_40[k], alone.h, atol=1e-12)
-    gradients = simulated.teachers["lstm_ours"].gradients[0]
-    alone = distill(x, gradients=gradients, seed=1, **at)
-    assert torch.equal(simulated.found.trajectory, alone.trajectory)
-    assert torch.equal(simulated.found.trajectory[0], filters.lowpass("db5"))
+        path = warm_started(simulated.study.signals.x, gradients, seed, 2)
+        assert_allclose(simulated.found.of_40[k], path[-1], atol=1e-12)
+
+
+def test_the_trajectory_follows_the_warm_starts_of_the_main_teacher(real, simulated):
+    for run in (real, simulated):
+        grid = run.found.awd.grid.h[:, :, 0]
+        wanted = [filters.lowpass("db5"), grid[0, 0], grid[1, 0], grid[1, 1]]
+        assert torch.equal(run.found.trajectory, torch.stack(wanted))
+    assert not torch.equal(real.found.trajectory, simulated.found.trajectory)
+
+
+def test_the_trajectory_ends_at_the_published_setting(simulated, monkeypatch):
+    """Along λ at γ = 0 and then along γ, also where the grid goes on beyond."""
+    h = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 5, 2, 10)))
+    one = planted(h, [0.0001, 0.001, 0.005, 0.02], [0, 0.01, 0.02, 0.04281, 0.5], (1, 10))
+    monkeypatch.setattr(clathrin.sweeps, "distil", lambda *a, **k: one)
+    monkeypatch.setattr(clathrin.sweeps, "published_chain", lambda *a, **k: torch.zeros(2, 2, 10))
+    found = study.distil(simulated.study, simulated.teachers).trajectory
+    places = [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (2, 3)]
+    assert torch.equal(found[0], filters.lowpass("db5"))
+    assert torch.equal(found[1:], torch.stack([h[i, j, 0] for i, j in places]))
 
 
 # --- controls -------------------------------------------------------------------------------------
@@ -226,10 +242,27 @@ def test_every_row_predicts_the_same_test_tracks(real):
         test = table.inputs_of(name, signals, real.study.tracks.test)
         r2 = [r2_score(signals.y_test, model.predict(test)) for model in group]
         assert_allclose(compared.rows[name]["r2"], np.mean(r2))
-    drawn = real.against.drawn.r2
-    assert compared.rows["random_any"] == pytest.approx(
-        {"r2": drawn.mean(), "r2_sd": drawn.std(ddof=1), "members": 12}
-    )
+    drawn, row = real.against.drawn.r2, compared.rows["random_any"]
+    assert_allclose([row["r2"], row["r2_sd"]], [drawn.mean(), drawn.std(ddof=1)])
+    assert row["members"] == 12
+    assert row["r2_low"] < row["r2"] < row["r2_high"]
+    assert set(compared.samples) == set(compared.rows)  # so every difference has an interval
+
+
+def test_single_random_wavelets_are_the_first_drawn(simulated, patched, monkeypatch):
+    """Chosen by nothing: neither winners nor all, where there are more than `SINGLE`."""
+    assert study.SINGLE == 1000
+    monkeypatch.setattr(study, "SINGLE", 5)
+    run, drawn = simulated, simulated.against.drawn.r2
+    compared = study.compare(run.study, run.teachers, run.found, run.against, timed=False)
+    assert compared.rows["random_any"]["members"] == 5
+    assert_allclose(compared.rows["random_any"]["r2"], drawn[:5].mean())
+    numbers = study.numbers_of(
+        run.study, run.found, run.against, compared, run.claims, run.varied
+    )["random"]  # fmt: skip
+    assert numbers["count"] == 5
+    assert_allclose(numbers["median"], np.median(drawn[:5]))
+    assert numbers["draws"] == 3
 
 
 def test_attributions_are_those_of_each_rows_teacher(real):
@@ -247,8 +280,20 @@ def test_attributions_are_those_of_each_rows_teacher(real):
         assert (
             sd is None if len(h) == 1 else sd == pytest.approx(np.std(np.mean(wanted, 1), ddof=1))
         )
+        assert len(compared.compression[name]) == len(h)  # the main teacher is one network
     others = set(compared.rows) - set(compared.wavelets)
     assert not any("compression" in compared.rows[name] for name in others)
+
+
+def test_a_single_wavelets_compression_is_over_all_networks(simulated):
+    signals, compared = simulated.study.signals, simulated.compared
+    teacher = simulated.teachers["lstm_ours"]
+    for name in ("db5", "sym5", "haar"):
+        h = filters.lowpass(name)
+        each = [experiments.compression(h, teacher.of(k)[1], signals.x_test) for k in range(2)]
+        assert np.array_equal(compared.compression[name], each)
+        assert_allclose(compared.rows[name]["compression"], np.mean(each))
+        assert compared.rows[name]["compression_sd"] > 0
 
 
 def test_parameters_and_times_of_every_row(real, simulated):
@@ -268,7 +313,8 @@ def test_parameters_and_times_of_every_row(real, simulated):
 def test_every_quantity_that_is_judged_is_made(real):
     asked = {q.removeprefix("claims.") for q in paper.claims("cme")["quantity"]}
     differences = {f"{claims.short(a)}_minus_{claims.short(b)}" for a, b in claims.DIFFERENCES}
-    extra = {"time_ratio_end_to_end", "main_minus_db5", "main_minus_random_best"}
+    main = ("db5", "no_interpretation", "random_any", "random_best")
+    extra = {"time_ratio_end_to_end", *(f"main_minus_{name}" for name in main)}
     assert set(real.claims) == asked | differences | extra
     assert "time_ratio" in asked
     for name, claim in real.claims.items():
@@ -283,10 +329,10 @@ def test_every_quantity_that_is_judged_is_made(real):
 def test_claims_are_made_of_the_main_teachers_numbers(real):
     made, found, compared, rows = real.claims, real.found, real.compared, real.compared.rows
     estimate = {name: claim["estimate"] for name, claim in made.items()}
-    for name in ("db5", "random_best"):
-        assert_allclose(
-            estimate[f"main_minus_{name}"], rows["awd_authors"]["r2"] - rows[name]["r2"]
-        )
+    for name in ("db5", "awd_without_interpretation", "random_any", "random_best"):
+        key = claims.short(name)
+        assert_allclose(estimate[f"main_minus_{key}"], rows["awd_authors"]["r2"] - rows[name]["r2"])
+        assert made[f"main_minus_{key}"] == made[f"awd_authors_minus_{key}"]
     ratio = compared.compression["awd_authors"].mean() / compared.compression["db5"].mean()
     assert_allclose(estimate["compression_reduction"], 1 - ratio)
     assert_allclose(estimate["seed_distance"], claims.seed_distances(found.awd.h).mean())
@@ -307,7 +353,8 @@ def test_what_a_run_cannot_have_is_absent_and_not_testable(simulated):
         *(name for name in claims.expected() if "authors" in name), "time_ratio",
         "time_ratio_end_to_end",
     }  # fmt: skip
-    assert made["main_minus_db5"] == made["awd_ours_minus_db5"]
+    for name in ("db5", "no_interpretation", "random_any", "random_best"):
+        assert made[f"main_minus_{name}"] == made[f"awd_ours_minus_{name}"] != claims.ABSENT
     judged = paper.judge({"claims": made}, "cme", "laptop", "real")
     testable = judged["verdict"] != "not testable here"
     quantity = paper.claims("cme")["quantity"].str.removeprefix("claims.")
@@ -326,24 +373,28 @@ def test_the_numbers_say_what_was_found(simulated):
     }  # fmt: skip
     assert numbers["size"] == {"epochs": 2, "lams": 2, "gammas": 2, "seeds": 2}
     assert numbers["budget"] == 4
-    assert set(numbers["table1"]) == set(numbers["words"]) - {"lstm"} == set(table.ROWS)
+    words = set(numbers["words"]) - {"lstm", "compression"}
+    assert set(numbers["table1"]) == words == set(table.ROWS)
     assert numbers["table1"]["lstm_authors"] == table.NO_ROW
     assert set(numbers["table1"]["awd_ours"]) == set(table.NO_ROW) | {"compression_sd"}
-    for name in ("db5", "random_best", "ridge", "awd_without_interpretation"):
+    for name in ("db5", "random_any", "random_best", "ridge", "awd_without_interpretation"):
         claim = simulated.claims[f"awd_ours_minus_{claims.short(name)}"]
         assert numbers["words"][name] == claims.in_words(claim) is not None
     assert numbers["words"]["lstm"] == numbers["words"]["lstm_ours"]
     assert numbers["words"]["lstm_authors"] is None
-    assert numbers["chosen"] == {
-        "ours": {"lam": [awd.grid.lams[i] for i, _, _ in awd.chosen],
-                 "gamma": [awd.grid.gammas[j] for _, j, _ in awd.chosen]}
-    }  # fmt: skip
+    assert numbers["published"] == study.published()
+    assert numbers["chosen"] == {"authors": study.chosen_of(None), "ours": study.chosen_of(awd)}
+    assert numbers["chosen"]["ours"]["lam"] == [awd.grid.lams[i] for i, _, _ in awd.chosen]
+    assert numbers["chosen"]["ours"]["gamma"] == [awd.grid.gammas[j] for _, j, _ in awd.chosen]
     random = numbers["random"]
     assert random["count"] == 12
     assert_allclose(random["share_above_awd"], np.mean(drawn > rows["awd_ours"]["r2"]))
     assert_allclose(random["share_above_db5"], np.mean(drawn > rows["db5"]["r2"]))
     assert_allclose([random["r2_10"], random["median"], random["r2_90"]],
                     np.quantile(drawn, [0.1, 0.5, 0.9]))  # fmt: skip
+    best = drawn[simulated.against.winners]
+    assert random["draws"] == 3
+    assert random["draws_above_awd"] == sum(r2 > rows["awd_ours"]["r2"] for r2 in best)
     assert numbers["published_setting"]["lam"] == 0.005
     assert numbers["published_setting"]["gamma"] == 0.04281
     assert numbers["published_setting"]["r2"] == awd.judged.r2[1, 1, 0]
@@ -356,6 +407,94 @@ def test_the_numbers_say_what_was_found(simulated):
     assert numbers["sensitivity"]["draws"] == clathrin.sensitivity.DRAWS
 
 
+def numbers_with(run, **changes):
+    """The page's numbers with another part of a run."""
+    parts = {name: getattr(run, name) for name in ("found", "against", "compared", "claims")}
+    parts |= changes
+    return study.numbers_of(
+        run.study, parts["found"], parts["against"], parts["compared"], parts["claims"], run.varied
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.1, 0.2, "smaller than"), (-0.2, -0.1, "larger than"),
+     (-0.1, 0.1, "not clearly different from")],
+)  # fmt: skip
+def test_a_reduction_of_compression_is_a_smaller_factor(simulated, low, high, words):
+    claim = simulated.claims["compression_reduction"] | {"low": low, "high": high}
+    found = numbers_with(simulated, claims=simulated.claims | {"compression_reduction": claim})
+    assert found["words"]["compression"] == words
+
+
+@pytest.mark.parametrize("above", [0, 1, 2, 3])
+def test_draws_above_awd_are_counted_among_the_winners(simulated, above):
+    """And not among all random wavelets, of which some are better by the test tracks alone."""
+    against = simulated.against
+    r2 = np.full(12, 9.0)
+    r2[against.winners] = -9
+    r2[against.winners[:above]] = 9
+    drawn = replace(against.drawn, r2=r2)
+    random = numbers_with(simulated, against=replace(against, drawn=drawn))["random"]
+    assert (random["draws"], random["draws_above_awd"]) == (3, above)
+    assert_allclose(random["share_above_awd"], (9 + above) / 12)
+
+
+def test_the_published_r2_of_the_authors_network():
+    """Table 1's, and that of the authors' report on the sister set."""
+    assert study.published() == {"lstm": 0.237, "lstm_sister_set": 0.446}
+
+
+def chosen_by_hand(valid):
+    """Three seeds on a grid of 2 × 3, cross-validated and tested by chance, and what is chosen."""
+    rng = np.random.default_rng(7)
+    cv, test = rng.random((2, 2, 3, 3))
+    one = planted(
+        torch.zeros(2, 3, 3, 10), [0.00188, 0.005], [0, 0.04281, 10], (1, 10, 100),
+        judged=Judged(cv, np.zeros((2, 3, 3, 1)), test), valid=valid,
+        chosen=experiments.choose(cv),
+    )  # fmt: skip
+    return one, cv, test
+
+
+def test_what_is_chosen_and_what_were_chosen_among_wavelets():
+    everything, cv, test = chosen_by_hand(np.ones((2, 3, 3), bool))
+    valid = np.ones((2, 3, 3), bool)
+    for place in everything.chosen[:2]:
+        valid[place] = False  # two seeds' best are no wavelets
+    one, _, _ = chosen_by_hand(valid)
+    found = study.chosen_of(one)
+    lams, gammas = [0.00188, 0.005], [0, 0.04281, 10]
+    assert found["lam"] == [lams[i] for i, _, _ in one.chosen]
+    assert found["gamma"] == [gammas[j] for _, j, _ in one.chosen]
+    assert (found["valid"], found["seeds"]) == (1, 3)
+    wanted = []
+    for seed in range(3):
+        places = [(i, j) for i in range(2) for j in range(3) if valid[i, j, seed]]
+        best = max(places, key=lambda place: cv[(*place, seed)])
+        wanted.append(test[(*best, seed)])
+    assert_allclose(found["r2_valid"], np.mean(wanted))
+    # Neither what is chosen among all, nor the best by the test tracks.
+    assert abs(found["r2_valid"] - np.mean([test[place] for place in one.chosen])) > 1e-3
+    assert found["r2_valid"] < np.where(valid, test, 0).max((0, 1)).mean() - 1e-3
+    found = study.chosen_of(everything)
+    assert found["valid"] == 3
+    assert_allclose(found["r2_valid"], np.mean([test[place] for place in everything.chosen]))
+
+
+def test_chosen_settings_as_text():
+    one = planted(
+        torch.zeros(2, 3, 2, 10), [0.00188, 0.005], [0, 0.04281, 10], (1, 10),
+        chosen=[(1, 1, 0), (0, 2, 1)], valid=np.ones((2, 3, 2), bool),
+    )  # fmt: skip
+    assert study.chosen_of(one)["settings"] == "(0.005, 0.043), (0.0019, 10)"
+
+
+def test_nothing_is_chosen_where_there_is_no_teacher():
+    one, _, _ = chosen_by_hand(np.ones((2, 3, 3), bool))
+    assert study.chosen_of(None) == dict.fromkeys(study.chosen_of(one))
+
+
 @pytest.mark.parametrize("bad", [(), ((0, 1, 0),), ((1, 1, 1), (0, 0, 1))])
 def test_the_first_gamma_that_fails(simulated, bad):
     valid = np.ones((2, 2, 2), bool)
@@ -363,10 +502,7 @@ def test_the_first_gamma_that_fails(simulated, bad):
         valid[place] = False
     swept = replace(simulated.found.awd, valid=valid)
     found = replace(simulated.found, swept={"ours": swept})
-    numbers = study.numbers_of(
-        simulated.study, found, simulated.against, simulated.compared, simulated.claims,
-        simulated.varied,
-    )["valid"]  # fmt: skip
+    numbers = numbers_with(simulated, found=found)["valid"]
     wanted = min((swept.grid.gammas[j] for _, j, _ in bad), default=None)
     assert numbers == {"share": 1 - len(bad) / 8, "fits": 8, "first_failing_gamma": wanted}
 
@@ -395,8 +531,15 @@ def test_the_readings_are_of_the_first_seeds_wavelet(real):
     seen = auxilin_seen(tracks().test.significant)
     assert np.array_equal(real.study.seen_test, seen)
     assert len(seen) == len(signals.y_test)
+    frames = tracks().test.clathrin_frames
+    whole = np.array([sum(v == v for v in row) >= 40 for row in frames])
+    assert np.array_equal(real.study.whole_test, whole)
+    assert 0 < whole.mean() < 1
+    assert real.numbers["reading"]["whole_share"] == whole.mean()
+    wanted = claims.abortive_ratio(filters.lowpass("db5"), signals)["estimate"]
+    assert real.numbers["reading"]["abortive_ratio_db5"] == wanted
     for name, one in (("awd", h), ("db5", filters.lowpass("db5"))):
-        for key, values in clathrin.reading.aligned(one, signals, seen).items():
+        for key, values in clathrin.reading.aligned(one, signals, seen, whole).items():
             assert np.array_equal(arrays[f"aligned_{name}_{key}"], values)
     for key, values in clathrin.reading.mean_coefficients(h, signals).items():
         assert np.array_equal(arrays[key], values)
@@ -407,6 +550,16 @@ def test_the_readings_are_of_the_first_seeds_wavelet(real):
         "model_lstm_authors", "model_lstm_ours",
     }  # fmt: skip
     assert real.numbers["example"]["index"] == clathrin.reading.take_apart(h, signals).index
+
+
+def test_a_track_of_just_as_many_frames_as_samples_is_whole(simulated):
+    frames = np.full((4, 50), np.nan)
+    for row, count in zip(frames, (39, 40, 41, 0), strict=True):
+        row[:count] = 1.0
+    test = SimpleNamespace(clathrin_frames=frames)
+    given = replace(simulated.study, tracks=SimpleNamespace(test=test))
+    assert given.signals.x_test.shape[-1] == 40
+    assert given.whole_test.tolist() == [False, True, True, False]
 
 
 def test_the_other_splits_take_the_same_kind_of_tracks(real, simulated, monkeypatch):

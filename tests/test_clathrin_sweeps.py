@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from clathrinhelpers import TINY, planted, randn, spoilt, toy_signals
+from clathrinhelpers import TINY, planted, randn, spoilt, toy_signals, warm_started
 from numpy.testing import assert_allclose
 
 from awdlib import clathrin, experiments, filters, losses
+from awdlib.distill import distill
 from awdlib.store import npz_bytes
 from awdlib.sweep import published_grids, sweep
 
@@ -129,6 +130,40 @@ def test_the_published_place_is_the_nearest():
     assert exact.published == (1, 2)
     near = planted(h, [0.0001, 0.00027, 0.00071], [0, 0.01, 0.05, 1], (1,))
     assert near.published == (2, 2)
+
+
+# --- one setting alone ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_published_chain_is_that_of_a_sweep_of_one_lambda(own, tmp_path, monkeypatch):
+    signals = toy_signals()
+    gradients = gradients_of(signals, 2 if own else None)
+    options = {"seeds": [10, 1], "epochs": 1}
+    found = clathrin.sweeps.published_chain(signals.x, gradients, **options, ledger=tmp_path)
+    lams, gammas = published_grids()
+    whole = sweep(signals.x, gradients=gradients, lams=lams[[4]], gammas=gammas, **options)
+    assert (lams[4], gammas[11]) == (0.005, 0.04281)
+    assert found.shape == (2, 2, 10)
+    assert torch.equal(found, torch.stack([whole.h[0, 11], whole.h[0, 0]]))
+    assert (found[0] - found[1]).abs().amax(1).min() > 1e-4  # the interpretation loss is heard
+    assert len(list(tmp_path.glob("*.npz"))) == 12  # and nothing beyond the published γ
+    monkeypatch.setattr("awdlib.sweep.distill", None)
+    again = clathrin.sweeps.published_chain(signals.x, gradients, **options, ledger=tmp_path)
+    assert torch.equal(found, again)
+
+
+def test_the_published_chain_by_hand_is_not_one_fit():
+    """Twelve fits, each from where the last ended; one alone from DB5 ends elsewhere."""
+    signals = toy_signals()
+    gradients = gradients_of(signals, 2)
+    found = clathrin.sweeps.published_chain(signals.x, gradients, seeds=[1, 10], epochs=2)
+    for k, seed in enumerate((1, 10)):
+        path = warm_started(signals.x, gradients[k], seed, 2)
+        assert_allclose(found[:, k], path[[-1, 0]], atol=1e-12)
+    at = {**clathrin.PUBLISHED, "seed": 10, "epochs": 2}
+    alone = distill(signals.x, gradients=gradients[1], **at).h
+    assert (found[0, 1] - alone).norm() > 1e-3
 
 
 # --- what is stored -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from clathrinhelpers import randn, toy_signals, tracks
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
-from awdlib import clathrin, controls, experiments, filters, networks, paper
+from awdlib import clathrin, controls, experiments, filters, networks, paper, predictors
 from awdlib.clathrin import table
 from awdlib.clathrin.teachers import Teacher
 from awdlib.experiments import Signals
@@ -201,6 +201,38 @@ def test_what_is_timed_is_what_predicts():
         assert set(both) == {"predict", "end_to_end"}
         for task in both.values():
             assert_allclose(task(), wanted[name], rtol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [200, 12])
+def test_linear_models_are_timed_as_published_and_predict_the_same(rows):
+    """By scikit-learn's predict, also where a feature is constant, another twice, and rows few."""
+    rng = np.random.default_rng(rows)
+    x = rng.normal(size=(300, 30)) * np.geomspace(0.01, 100, 30)
+    x[:, 4], x[:, 7] = 2.0, x[:, 8]
+    head = predictors.fit_linear(x, x[:, 0] + x[:, 20] + rng.normal(size=300) - 5)
+    timed = table._as_published(head, x[:rows])
+    assert isinstance(timed.__self__, LinearRegression)
+    assert_allclose(timed(x[:rows]), head.predict(x[:rows]), rtol=1e-9, atol=1e-9)
+    if rows == 200:  # then it is the same model
+        assert_allclose(timed(x), head.predict(x), rtol=1e-9, atol=1e-9)
+
+
+def test_only_linear_models_are_timed_by_another_code():
+    class Other:
+        def predict(self, x):
+            return x
+
+    other = Other()
+    assert table._as_published(other, np.zeros((3, 2))) == other.predict
+    signals = small_signals()
+    given = {"ridge": [controls.ridge(signals.x, signals.y)]}
+    tasks = table.prediction_tasks(
+        some_wavelets(), given, some_teachers(signals, 4), signals, tracks().test
+    )
+    for name in some_wavelets():
+        assert isinstance(tasks[name]["predict"].func.__self__, LinearRegression)
+        assert isinstance(tasks[name]["end_to_end"].func.__self__, controls.FeatureModel)
+    assert tasks["lstm_4"]["predict"] is tasks["lstm_4"]["end_to_end"]
 
 
 def test_ready_features_are_not_computed_again(monkeypatch):
