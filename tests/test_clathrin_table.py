@@ -210,7 +210,7 @@ def test_linear_models_are_timed_as_published_and_predict_the_same(rows):
     x = rng.normal(size=(300, 30)) * np.geomspace(0.01, 100, 30)
     x[:, 4], x[:, 7] = 2.0, x[:, 8]
     head = predictors.fit_linear(x, x[:, 0] + x[:, 20] + rng.normal(size=300) - 5)
-    timed = table._as_published(head, x[:rows])
+    timed = table._as_published(head)
     assert isinstance(timed.__self__, LinearRegression)
     assert_allclose(timed(x[:rows]), head.predict(x[:rows]), rtol=1e-9, atol=1e-9)
     if rows == 200:  # then it is the same model
@@ -223,7 +223,7 @@ def test_only_linear_models_are_timed_by_another_code():
             return x
 
     other = Other()
-    assert table._as_published(other, np.zeros((3, 2))) == other.predict
+    assert table._as_published(other) == other.predict
     signals = small_signals()
     given = {"ridge": [controls.ridge(signals.x, signals.y)]}
     tasks = table.prediction_tasks(

@@ -315,18 +315,19 @@ def chosen_of(swept: Swept | None) -> dict[str, Any]:
     dict
         ``lam`` and ``gamma`` of every seed, ``settings`` (both as text), ``valid`` (how many of the
         ``seeds`` chosen filters are wavelets'), and ``r2_valid``: the mean test R² had it chosen
-        among those that are.
+        among those that are, None if a seed has none.
     """
     if swept is None:
         return dict.fromkeys(("lam", "gamma", "settings", "valid", "seeds", "r2_valid"))
     lam = [float(swept.grid.lams[c[0]]) for c in swept.chosen]
     gamma = [float(swept.grid.gammas[c[1]]) for c in swept.chosen]
+    possible = swept.valid.any((0, 1)).all()
     among = experiments.choose(np.where(swept.valid, swept.judged.cv_r2, -np.inf))
     return {
         "lam": lam, "gamma": gamma,
         "settings": ", ".join(f"({a:.2g}, {b:.2g})" for a, b in zip(lam, gamma, strict=True)),
         "valid": int(experiments.pick(swept.valid, swept.chosen).sum()), "seeds": len(lam),
-        "r2_valid": float(experiments.pick(swept.judged.r2, among).mean()),
+        "r2_valid": float(experiments.pick(swept.judged.r2, among).mean()) if possible else None,
     }  # fmt: skip
 
 
