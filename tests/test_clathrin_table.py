@@ -350,7 +350,7 @@ def test_the_printed_table_has_dashes_and_no_nan(through_its_file):
     assert printed.loc["AWD (teacher: ours)", "R²"] == "0.200"
     assert printed.loc["AWD (teacher: ours)", "paper"] == "0.262"
     assert printed.loc["AWD (teacher: ours)", "parameters"] == "41"  # and not 41.0
-    assert printed.loc["DB5", "95 %"] == "0.050 to 0.150"
+    assert printed.loc["DB5", "95 %"] == "0.050–0.150"
     assert printed.loc["DB5", "sd (of)"] == "—"
     assert printed.loc["Random wavelets, any one", "sd (of)"] == "0.020 (320)"
     assert printed.loc["Random wavelets, any one", "parameters"] == "—"

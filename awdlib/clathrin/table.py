@@ -271,7 +271,7 @@ def printed_table1(table: Any) -> Any:
         ]
 
     shown = {
-        "R²": text("{:.3f}", "r2"), "95 %": text("{:.3f} to {:.3f}", "r2_low", "r2_high"),
+        "R²": text("{:.3f}", "r2"), "95 %": text("{:.3f}–{:.3f}", "r2_low", "r2_high"),
         "sd (of)": text("{:.3f} ({:.0f})", "r2_sd_seeds", "members"),
         "paper": text("{:.3f}", "r2_paper"),
         "compression": text("{:.3f}", "compression"),
