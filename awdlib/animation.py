@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from awdlib.filters import cascade
-from awdlib.plots import AWD, STANDARD, figure
+from awdlib.plots import AWD, STANDARD, check_alt, figure
 
 PAUSE_MS, FRAME_MS = 1500, 70  # at both ends, and between
 _STYLE = (  # a browser settles a picture's source before it prints, so print has its own image
@@ -120,8 +120,7 @@ def show(gif: bytes, still: Figure, *, alt: str) -> None:
     import matplotlib.pyplot as plt
     from IPython.display import display
 
-    if len(alt.split()) < 6:
-        raise ValueError("alt must say what the figure shows and its point: at least six words")
+    check_alt(alt)
     buffer = io.BytesIO()
     still.savefig(buffer, format="png")
     plt.close(still)

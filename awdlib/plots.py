@@ -42,6 +42,12 @@ def figure(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options: A
     return plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
 
 
+def check_alt(alt: str) -> None:
+    """Refuse a text that is too short to stand for a figure."""
+    if len(alt.split()) < 6:
+        raise ValueError("alt must say what the figure shows and its point: at least six words")
+
+
 def show(fig: Figure, *, alt: str) -> None:
     """Display a figure with the text that stands for it where it cannot be seen.
 
@@ -58,8 +64,7 @@ def show(fig: Figure, *, alt: str) -> None:
     """
     from IPython.display import display
 
-    if len(alt.split()) < 6:
-        raise ValueError("alt must say what the figure shows and its point: at least six words")
+    check_alt(alt)
     display(fig, metadata={"image/png": {"alt": alt}})
     plt.close(fig)
 

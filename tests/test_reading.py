@@ -7,32 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from wavelethelpers import random_filters, random_linear, random_tracks
 
 from awdlib import dwt, filters, predictors, reading
 from awdlib.matrices import band_lengths
 
 properties = settings(deadline=None, derandomize=True, max_examples=20)
-
-
-def random_filters(count, taps=10, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return filters.taps_from_angles(filters.random_angles(count, taps, generator))
-
-
-def random_tracks(count, time, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(count, 1, time, generator=generator, dtype=torch.float64)
-
-
-def random_linear(features, seed=0):
-    rng = np.random.default_rng(seed)
-    return predictors.LinearModel(rng.normal(size=features), float(rng.normal()))
-
-
-def bank(h):
-    g = filters.highpass(h)
-    return pywt.Wavelet("", filter_bank=[f.tolist() for f in (h.flip(0), g.flip(0), h, g)])
-
 
 # --- contributions -----------------------------------------------------------------------------
 

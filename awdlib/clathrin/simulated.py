@@ -65,7 +65,7 @@ class Outcome:
     random_r2 : numpy.ndarray, shape (wavelets,)
     """
 
-    rows: dict[str, dict[str, float | None]]
+    rows: Mapping[str, Mapping[str, Any]]
     samples: dict[str, np.ndarray]
     random_r2: np.ndarray
 
@@ -125,14 +125,14 @@ def agreement(real: Outcome | None, simulated: Sequence[Outcome]) -> tuple[Any, 
     order = sorted(MODELS, key=lambda model: -score[model])
     records = []
     for a, b in combinations(order, 2):
-        gaps = np.array([o.rows[a]["r2"] - o.rows[b]["r2"] for o in simulated])  # type: ignore
+        gaps = np.array([o.rows[a]["r2"] - o.rows[b]["r2"] for o in simulated])
         record = {
             "pair": f"{a}-{b}", "better": MODELS[a], "worse": MODELS[b],
             "real": np.nan, "real_low": np.nan, "real_high": np.nan, "simulated": gaps.mean(),
             "simulated_low": gaps.min(), "simulated_high": gaps.max(), "same": np.nan,
         }  # fmt: skip
         if real is not None:
-            own = real.rows[a]["r2"] - real.rows[b]["r2"]  # type: ignore[operator]
+            own = real.rows[a]["r2"] - real.rows[b]["r2"]
             low, high = metrics.interval(real.samples[a] - real.samples[b])
             same = float((np.sign(gaps) == np.sign(own)).mean())
             record |= {"real": own, "real_low": low, "real_high": high, "same": same}

@@ -21,7 +21,6 @@ from awdlib.datasets.tracks import Tracks, auxilin_seen
 from awdlib.experiments import Judged, Signals
 from awdlib.progress import progress
 
-STANDARD = ("db5", "sym5", "haar")
 SINGLE = 1000  # random wavelets that are looked at one by one, chosen by nothing
 
 
@@ -203,7 +202,7 @@ def compare(
         **{f"awd_{n}": one.h for n, one in found.swept.items()},
         "awd_without_interpretation": experiments.pick(awd.grid.h, awd.chosen_plain),
         "awd_40": found.of_40,
-        **{name: filters.lowpass(name)[None] for name in STANDARD},
+        **{name: filters.lowpass(name)[None] for name in table.STANDARD},
         "random_best": against.random_h[against.winners], "supervised": against.supervised,
     }  # fmt: skip
     predictions = {n: experiments.judge_filters(h, signals).prediction for n, h in wavelets.items()}
@@ -261,7 +260,9 @@ def read(study: Study, found: Distillations, against: Controls, teachers: Mappin
     Returns
     -------
     arrays : dict of numpy.ndarray
-    example : reading.Example
+    numbers : dict
+        What the text says of them.
+    example : awdlib.clathrin.reading.Example
     """
     h, db5 = found.awd.h[0], filters.lowpass("db5")
     arrays: dict[str, np.ndarray] = {}
@@ -271,7 +272,7 @@ def read(study: Study, found: Distillations, against: Controls, teachers: Mappin
     wavelets = {f"awd_{n}": one.h for n, one in found.swept.items()}
     wavelets |= {name: filters.lowpass(name)[None] for name in ("db5", "sym5")}
     asked = {name: teachers[name] for name in teachers if name != "lstm_40"}
-    some = against.random_h[:1000]
+    some = against.random_h[:SINGLE]
     pulses = reading.asymmetries(wavelets, asked, some, study.signals)
     arrays |= {f"pulse_{key}": value for key, value in pulses.items()}
     arrays |= reading.mean_coefficients(h, study.signals)

@@ -106,9 +106,10 @@ def published_chain(
     ledger: Path | None = None,
     executor: Executor | None = None,
 ) -> torch.Tensor:
-    """AWD at the published (λ, γ) and at (λ, 0), warm-started from DB5 as in the sweep.
+    """AWD at the published (λ, γ) and at (λ, 0), warm-started along γ as in the sweep.
 
-    One fit at that setting would stop long before where the warm starts lead: they add up.
+    One fit at that setting would stop long before where the warm starts lead: they add up. Unlike
+    in the sweep, γ = 0 starts from DB5 itself and not from the smaller λ.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from awdlib.clathrin.teachers import Teacher
 from awdlib.controls import FeatureModel
 from awdlib.datasets.tracks import Tracks
 from awdlib.experiments import Signals, predict
+from awdlib.networks import count_parameters
 from awdlib.predictors import LinearModel
 
 
@@ -44,22 +45,13 @@ ROWS = {
     "lifetime_amplitude": Row("Lifetime and largest amplitude", "", None),
     "minirocket": Row("MiniRocket", "", None),
 }
-
-
+STANDARD = ("db5", "sym5", "haar")  # rows whose filter nobody fitted
 NO_ROW = dict.fromkeys(("r2", "r2_low", "r2_high", "r2_sd", "members", "compression", "parameters"))
 
 
 def measured_by_hand(tracks: Tracks) -> np.ndarray:
     """Lifetime in seconds and the largest amplitude, (tracks, 2): what was used before (C16)."""
-    return np.stack(
-        [
-            tracks.lifetime_s,
-            tracks.clathrin_frames.max(
-                1, initial=-np.inf, where=np.isfinite(tracks.clathrin_frames)
-            ),
-        ],
-        1,
-    )
+    return np.stack([tracks.lifetime_s, np.nanmax(tracks.clathrin_frames, axis=1)], 1)
 
 
 def baselines(
@@ -87,15 +79,10 @@ def parameters_of(
     """Fitted numbers of every row's model: a learned filter's taps, coefficients and intercept."""
     counts = {}
     for name, h in wavelets.items():
-        given = name in ("db5", "sym5", "haar")
-        free = 0 if given else h.shape[-1]
+        free = 0 if name in STANDARD else h.shape[-1]
         counts[name] = controls.wavelet(h[0], signals.x, signals.y, free=free).parameters
     counts |= {name: group[0].parameters for name, group in models.items()}
-    counts |= {
-        name: sum(p.numel() for p in found.networks[0].parameters())
-        for name, found in teachers.items()
-    }
-    return counts
+    return counts | {n: count_parameters(found.networks[0]) for n, found in teachers.items()}
 
 
 def compressions(
