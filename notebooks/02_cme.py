@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from awdlib import animation, clathrin, drawings, experiments, filters, plots, results, threads
+from awdlib import animation, clathrin, drawings, experiments, filters, plots, reading_plots, results, threads
 from awdlib import wavelet_plots as figures
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import auxilin_seen
@@ -95,11 +95,11 @@ against = clathrin.study.control(study)
 compared = clathrin.study.compare(study, teachers, distilled, against, timed=profile != "smoke")
 claims = clathrin.study.claim(study, distilled, compared)
 readings, read, example = clathrin.study.read(study, distilled, against, teachers)
-numbers = clathrin.study.numbers_of(study, distilled, against, compared, claims, varied)
+numbers = clathrin.record.numbers_of(study, distilled, against, compared, claims, varied)
 res = run.save(
     numbers=numbers | {"reading": read, "example": example.numbers()},
     tables={"table1": clathrin.table.table1(compared.rows, compared.times, len(signals.y_test)), "sensitivity": varied},
-    arrays=clathrin.study.arrays_of(distilled, against, compared, readings),
+    arrays=clathrin.record.arrays_of(distilled, against, compared, readings),
     files=tracks.files,
 )
 test, main = tracks.test, res["main.teacher"]
@@ -258,7 +258,7 @@ pd.DataFrame({"residual": filters.validity(torch.from_numpy(res.arrays["h_publis
 # The small model is a sum, so a prediction can be taken apart exactly: {val}`cme:example.intercept:.2f` (intercept), the three largest contributions, and {val}`cme:example.rest:.2f` from the other 27 make {val}`cme:example.prediction:.2f`. The paper shows three that dominate. Mind the rest, and the signs: neighbours in a sorted list of coefficients rise and fall together, so their weights are large, opposite and partly cancel. A single curve is not a cause.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-example", "caption": "One prediction taken apart (the counterpart of the paper's Fig. C4): a {val}`cme:data.source` test track, the three largest contributions as curves, and the sum. Picked by rank: nine in ten test tracks are predicted lower."}}
-fig = figures.contributions_figure(
+fig = reading_plots.contributions_figure(
     np.arange(signals.x_test.shape[-1]),
     one[0].cpu().numpy(),
     example.curves,
@@ -277,7 +277,7 @@ plots.show(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-abortive", "caption": "Mean of the 30 chosen coefficients of each {val}`cme:data.source` test track, where the model predicts more auxilin than for the middle track, and where less (C.3: abortive predictions have much smaller, or negative, coefficients)."}}
 low = res.arrays["prediction"] < np.median(res.arrays["prediction"])
 mean = res.arrays["mean_coefficient"]
-fig = figures.coefficient_distribution(
+fig = reading_plots.coefficient_distribution(
     {"predicted successful": mean[~low], "predicted abortive": mean[low]},
     label="mean of a track's 30 chosen coefficients",
 )
@@ -293,7 +293,7 @@ plots.show(
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-aligned", "caption": "Mean {val}`cme:data.source` test track (those without padding) around the place of its largest coefficient, successful and abortive events, with 95 % bands; AWD's wavelet and DB5's. At each offset, the tracks that reach it."}}
 aligned = {label: clathrin.reading.groups_of(res.arrays, key) for label, key in (("AWD", "awd"), ("DB5", "db5"))}
-fig = figures.aligned(res.arrays["aligned_awd_offset"], aligned)
+fig = reading_plots.aligned(res.arrays["aligned_awd_offset"], aligned)
 plots.show(
     fig,
     alt="Two panels, AWD and DB5. Mean standardised track against samples from the wavelet's place, for successful and for abortive events.",
@@ -308,7 +308,7 @@ plots.show(
 named = {"awd_authors": "AWD (authors)", "awd_ours": "AWD (ours)", "db5": "DB5", "sym5": "Sym5"}
 there = {key: label for key, label in named.items() if f"pulse_shape_{key}" in res.arrays}
 colour_of = {key: plots.AWD if key.startswith("awd") else plots.STANDARD for key in there}
-fig = figures.pulse_responses(
+fig = reading_plots.pulse_responses(
     [res.arrays[f"pulse_shape_{key}"] for key in there],
     list(there.values()),
     list(colour_of.values()),
@@ -322,7 +322,7 @@ plots.show(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-pulses-model", "caption": "The same question to whole models: prediction for a slow rise and sharp fall minus that for its mirror image, in standard deviations of auxilin ({val}`cme:data.source` data)."}}
 named |= {"lstm_authors": "LSTM, the authors'", "lstm_ours": "LSTM, trained here"}
 there = {key: label for key, label in named.items() if f"pulse_model_{key}" in res.arrays}
-fig = figures.pulse_responses(
+fig = reading_plots.pulse_responses(
     [res.arrays[f"pulse_model_{key}"] for key in there],
     list(there.values()),
     [family.get(key[:3], plots.CONTROL) for key in there],
@@ -345,7 +345,7 @@ names = ["lstm", "random_best", "random_any", "awd", "awd_without_interpretation
 labels = ["LSTM", "random, best of as many", "random, any", "AWD", "AWD without\ninterpretation loss", "DB5"]
 shown = [plots.NETWORK, plots.CONTROL, plots.CONTROL, plots.AWD, plots.AWD, plots.STANDARD]
 other = res.tables["sensitivity"]
-fig = figures.splits(other[other["variant"] == "split"], names, labels, shown)
+fig = reading_plots.splits(other[other["variant"] == "split"], names, labels, shown)
 plots.show(
     fig,
     alt="Test R² of six models over splits of the cells, mean: "

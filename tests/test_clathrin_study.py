@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import r2_score
 
 from awdlib import clathrin, controls, experiments, filters, networks, paper, results
-from awdlib.clathrin import claims, study, table
+from awdlib.clathrin import claims, record, study, table
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import auxilin_seen
 from awdlib.experiments import Judged
@@ -31,12 +31,12 @@ def conduct(given, size=TINY, *, timed):
     compared = study.compare(one, teachers, found, against, timed=timed)
     made = study.claim(one, found, compared)
     readings, read, example = study.read(one, found, against, teachers)
-    numbers = study.numbers_of(one, found, against, compared, made, varied)
+    numbers = record.numbers_of(one, found, against, compared, made, varied)
     numbers |= {"reading": read, "example": example.numbers()}
     return SimpleNamespace(
         study=one, teachers=teachers, found=found, against=against, varied=varied,
         compared=compared, claims=made, numbers=numbers,
-        arrays=study.arrays_of(found, against, compared, readings),
+        arrays=record.arrays_of(found, against, compared, readings),
     )  # fmt: skip
 
 
@@ -257,7 +257,7 @@ def test_single_random_wavelets_are_the_first_drawn(simulated, patched, monkeypa
     compared = study.compare(run.study, run.teachers, run.found, run.against, timed=False)
     assert compared.rows["random_any"]["members"] == 5
     assert_allclose(compared.rows["random_any"]["r2"], drawn[:5].mean())
-    numbers = study.numbers_of(
+    numbers = record.numbers_of(
         run.study, run.found, run.against, compared, run.claims, run.varied
     )["random"]  # fmt: skip
     assert numbers["count"] == 5
@@ -382,8 +382,8 @@ def test_the_numbers_say_what_was_found(simulated):
         assert numbers["words"][name] == claims.in_words(claim) is not None
     assert numbers["words"]["lstm"] == numbers["words"]["lstm_ours"]
     assert numbers["words"]["lstm_authors"] is None
-    assert numbers["published"] == study.published()
-    assert numbers["chosen"] == {"authors": study.chosen_of(None), "ours": study.chosen_of(awd)}
+    assert numbers["published"] == record.published()
+    assert numbers["chosen"] == {"authors": record.chosen_of(None), "ours": record.chosen_of(awd)}
     assert numbers["chosen"]["ours"]["lam"] == [awd.grid.lams[i] for i, _, _ in awd.chosen]
     assert numbers["chosen"]["ours"]["gamma"] == [awd.grid.gammas[j] for _, j, _ in awd.chosen]
     random = numbers["random"]
@@ -411,7 +411,7 @@ def numbers_with(run, **changes):
     """The page's numbers with another part of a run."""
     parts = {name: getattr(run, name) for name in ("found", "against", "compared", "claims")}
     parts |= changes
-    return study.numbers_of(
+    return record.numbers_of(
         run.study, parts["found"], parts["against"], parts["compared"], parts["claims"], run.varied
     )
 
@@ -442,7 +442,7 @@ def test_draws_above_awd_are_counted_among_the_winners(simulated, above):
 
 def test_the_published_r2_of_the_authors_network():
     """Table 1's, and that of the authors' report on the sister set."""
-    assert study.published() == {"lstm": 0.237, "lstm_sister_set": 0.446}
+    assert record.published() == {"lstm": 0.237, "lstm_sister_set": 0.446}
 
 
 def chosen_by_hand(valid):
@@ -463,7 +463,7 @@ def test_what_is_chosen_and_what_were_chosen_among_wavelets():
     for place in everything.chosen[:2]:
         valid[place] = False  # two seeds' best are no wavelets
     one, _, _ = chosen_by_hand(valid)
-    found = study.chosen_of(one)
+    found = record.chosen_of(one)
     lams, gammas = [0.00188, 0.005], [0, 0.04281, 10]
     assert found["lam"] == [lams[i] for i, _, _ in one.chosen]
     assert found["gamma"] == [gammas[j] for _, j, _ in one.chosen]
@@ -477,7 +477,7 @@ def test_what_is_chosen_and_what_were_chosen_among_wavelets():
     # Neither what is chosen among all, nor the best by the test tracks.
     assert abs(found["r2_valid"] - np.mean([test[place] for place in one.chosen])) > 1e-3
     assert found["r2_valid"] < np.where(valid, test, 0).max((0, 1)).mean() - 1e-3
-    found = study.chosen_of(everything)
+    found = record.chosen_of(everything)
     assert found["valid"] == 3
     assert_allclose(found["r2_valid"], np.mean([test[place] for place in everything.chosen]))
 
@@ -487,12 +487,12 @@ def test_chosen_settings_as_text():
         torch.zeros(2, 3, 2, 10), [0.00188, 0.005], [0, 0.04281, 10], (1, 10),
         chosen=[(1, 1, 0), (0, 2, 1)], valid=np.ones((2, 3, 2), bool),
     )  # fmt: skip
-    assert study.chosen_of(one)["settings"] == "(0.005, 0.043), (0.0019, 10)"
+    assert record.chosen_of(one)["settings"] == "(0.005, 0.043), (0.0019, 10)"
 
 
 def test_nothing_is_chosen_where_there_is_no_teacher():
     one, _, _ = chosen_by_hand(np.ones((2, 3, 3), bool))
-    assert study.chosen_of(None) == dict.fromkeys(study.chosen_of(one))
+    assert record.chosen_of(None) == dict.fromkeys(record.chosen_of(one))
 
 
 @pytest.mark.parametrize("bad", [(), ((0, 1, 0),), ((1, 1, 1), (0, 0, 1))])

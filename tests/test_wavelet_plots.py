@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from awdlib import animation, drawings, filters, plots, runner, wavelet_plots
+from awdlib import animation, drawings, filters, plots, reading_plots, runner, wavelet_plots
 
 rng = np.random.default_rng(0)
 DB5 = filters.lowpass("db5").numpy()
@@ -109,7 +109,7 @@ def test_along_gamma_shows_gamma_zero_beside_a_logarithmic_axis():
 
 
 def test_contributions_figure_adds_up_to_the_prediction():
-    fig = wavelet_plots.contributions_figure(
+    fig = reading_plots.contributions_figure(
         np.arange(40), rng.random(40), rng.normal(size=(3, 40)),
         ["cD4, 1st", "cA4, 2nd", "cD3, 1st"], [0.5, -0.3, 0.2],
         intercept=0.1, rest=-0.05, prediction=0.45, truth=0.6,
@@ -128,7 +128,7 @@ def test_aligned_draws_means_with_their_intervals():
     offsets, mean, error = np.arange(-3, 4), rng.random(7), np.full(7, 0.1)
     error[0] = np.nan  # where a single track reaches
     groups = {"auxilin seen": (mean, error), "no auxilin": (mean - 1, error)}
-    fig = wavelet_plots.aligned(offsets, {"DB5": groups, "AWD": groups})
+    fig = reading_plots.aligned(offsets, {"DB5": groups, "AWD": groups})
     texts = drawn(fig)
     assert texts.count("auxilin seen") == 1  # one legend
     for ax in fig.axes:
@@ -141,7 +141,7 @@ def test_aligned_draws_means_with_their_intervals():
 
 def test_pulse_responses_and_their_control():
     asymmetry = np.array([[0.1, 0.3], [-0.2, -0.1]])
-    fig = wavelet_plots.pulse_responses(
+    fig = reading_plots.pulse_responses(
         asymmetry, ["AWD", "DB5"], [plots.AWD, plots.STANDARD], rng.normal(size=200) / 5
     )
     texts = drawn(fig)
@@ -149,12 +149,12 @@ def test_pulse_responses_and_their_control():
         assert text in texts
     low, high = fig.axes[0].get_xlim()
     assert low == -high
-    drawn(wavelet_plots.pulse_responses([asymmetry[0], asymmetry[1, :1]], ["a", "b"], ["k", "k"]))
+    drawn(reading_plots.pulse_responses([asymmetry[0], asymmetry[1, :1]], ["a", "b"], ["k", "k"]))
 
 
 def test_coefficient_distribution_marks_the_medians():
     groups = {"auxilin seen": rng.normal(1, 1, 301), "no auxilin": rng.normal(0, 1, 100)}
-    fig = wavelet_plots.coefficient_distribution(groups, label="largest coefficient")
+    fig = reading_plots.coefficient_distribution(groups, label="largest coefficient")
     texts = drawn(fig)
     for name, values in groups.items():
         median = f"{np.median(values):+.2f}".replace("-", "−")
@@ -166,7 +166,7 @@ def test_coefficient_distribution_marks_the_medians():
 @pytest.mark.parametrize("rows", [2, 28])
 def test_splits_joins_the_models_of_every_choice_of_cells(rows):
     frame = pd.DataFrame(rng.random((rows, 3)), columns=["awd", "db5", "lstm"])
-    fig = wavelet_plots.splits(frame, ["db5", "awd"], ["DB5", "AWD"], [plots.STANDARD, plots.AWD])
+    fig = reading_plots.splits(frame, ["db5", "awd"], ["DB5", "AWD"], [plots.STANDARD, plots.AWD])
     texts = drawn(fig)
     assert f"({rows})" in texts
     assert f"{frame['awd'].mean():.3f}" in texts
