@@ -5,7 +5,7 @@ in the loop. ``through_network=True`` does it the reference way, by a second der
 network at every step, for checking.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import pi, sqrt
@@ -65,6 +65,7 @@ def distill(
     lam: float | Sequence[float] | torch.Tensor = 0.005,
     gamma: float | Sequence[float] | torch.Tensor = 0.043,
     seed: int | Sequence[int] | torch.Tensor = 1,
+    rows: Mapping[int, torch.Tensor] | None = None,
     through_network: bool = False,
     residual: attribution.Residual = "follow",
     progress: Callable[[int, int], None] | None = None,
@@ -89,6 +90,9 @@ def distill(
     lam, gamma : float or sequence of shape (filters,)
         λ and γ of Eq. 8, at least 0, in the units of ``scaling``.
     seed : int or sequence of shape (filters,)
+    rows : mapping of seed to torch.Tensor of int, shape (some,), optional
+        Which of the examples the fits of a seed see, equally many for every seed; else all. So
+        several data sets, one after the other in `x`, train in one batch.
     through_network : bool
         Differentiate through the network at every step instead of using its gradient.
     residual : str
@@ -119,8 +123,11 @@ def distill(
     check_choice("residual", residual, get_args(attribution.Residual))
     own = gradients is not None and gradients.ndim == x.ndim + 1
     _check_data(x, gradients)
+    if own and rows is not None:
+        raise ValueError("rows and gradients for every fit exclude each other: put them into rows")
     networks = tuple(gradients.shape[:1]) if gradients is not None and own else ()
     h, lam_, gamma_, seeds, single = _broadcast(start, lam, gamma, seed, x, networks)
+    seen = _examples(len(x), seeds, rows)
     needs_network = bool((gamma_ > 0).any())
     if needs_network and through_network and model is None:
         raise ValueError("through_network=True needs the network itself (model)")
@@ -147,7 +154,7 @@ def distill(
     with one_thread() if short and x.device.type == "cpu" else nullcontext():
         for epoch in range(config.epochs):
             total, batches = torch.zeros_like(lam_), 0
-            for index in _batches(len(x), config.batch_size, groups, epoch):
+            for index in _batches(seen, config.batch_size, groups, epoch):
                 filters_now = taps(parameters)
                 if own and index.ndim == 1:
                     index = index.expand(len(lam_), -1)
@@ -255,8 +262,28 @@ def _parametrise(
     return angles[:, :-1].clone(), taps
 
 
+def _examples(
+    count: int, seeds: torch.Tensor, rows: Mapping[int, torch.Tensor] | None
+) -> dict[int, torch.Tensor]:
+    """The examples that the fits of every seed see."""
+    different = torch.unique(seeds).tolist()
+    if rows is None:
+        return dict.fromkeys(different, torch.arange(count))
+    if missing := [seed for seed in different if seed not in rows]:
+        raise ValueError(f"rows must name the examples of every seed, and lack seed {missing[0]}")
+    seen = {seed: torch.as_tensor(rows[seed]) for seed in different}
+    for seed, index in seen.items():
+        if index.ndim != 1 or index.dtype != torch.int64 or not len(index):
+            raise ValueError(f"rows of seed {seed} must be a one-dimensional tensor of int64")
+        if not 0 <= index.min() <= index.max() < count:
+            raise ValueError(f"rows of seed {seed} must lie between 0 and {count - 1}")
+    if len(lengths := {len(index) for index in seen.values()}) > 1:
+        raise ValueError(f"rows must be equally many for every seed, not {sorted(lengths)}")
+    return seen
+
+
 def _batches(
-    examples: int, batch_size: int, seeds: torch.Tensor, epoch: int
+    seen: Mapping[int, torch.Tensor], batch_size: int, seeds: torch.Tensor, epoch: int
 ) -> Iterator[torch.Tensor]:
     """Indices of one epoch's batches: (batch,) where all seeds agree, else (seeds, batch).
 
@@ -266,7 +293,7 @@ def _batches(
     orders = []
     for seed in different.tolist():
         stream = np.random.default_rng([seed, epoch])
-        orders.append(torch.from_numpy(stream.permutation(examples)))
+        orders.append(seen[seed][torch.from_numpy(stream.permutation(len(seen[seed])))])
     order = orders[0] if len(orders) == 1 else torch.stack(orders)[which]
     yield from order.split(batch_size, -1)
 

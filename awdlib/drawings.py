@@ -71,22 +71,27 @@ def pipeline(
     *,
     k: int = 6,
     network: str = "LSTM",
+    signal: str = "track x",
+    output: str = "predicted\nauxilin",
+    values: str = "coefficients",
 ) -> Figure:
-    """From a track to a prediction by a distilled wavelet (the paper's Fig. 2B, the blog's Fig. 3).
+    """From a signal to a prediction by a distilled wavelet (the paper's Fig. 2, the blog's Fig. 3).
 
     Parameters
     ----------
     track : numpy.ndarray, shape (time,)
+        The signal.
     gradient : numpy.ndarray, shape (time,), optional
         Of the network's output with respect to `track`.
     bands : sequence of numpy.ndarray
-        The track's coefficients in the distilled wavelet; the `k` largest of each stand out.
+        The signal's coefficients in the distilled wavelet; the `k` largest of each stand out.
     psi : mapping of name to numpy.ndarray, shape (samples,)
         Two wavelets: the start, and what became of it.
     names : sequence of str
         Of the bands.
     k : int
-    network : str
+    network, signal, output, values : str
+        What they are called; `values` those in `bands`.
     """
     fig, ax = plots.figure(height=4.3)
     fig.get_layout_engine().set(w_pad=0, h_pad=0)
@@ -112,14 +117,14 @@ def pipeline(
     _curve(ax, boxes["adapted"], new, plots.AWD)
     _largest(ax, boxes["bands"], bands, names, k)
     for x, y, text in (
-        (1.2, 6.05, "track x"), (6.3, 6.05, "its gradients ∂f/∂x"), (8.97, 6.05, f"ψ: {first} …"),
-        (8.97, 2.83, f"… becomes {last}"), (2.3, 3.1, f"coefficients; blue: {k} largest of each"),
+        (1.2, 6.05, signal), (6.3, 6.05, "its gradients ∂f/∂x"), (8.97, 6.05, f"ψ: {first} …"),
+        (8.97, 2.83, f"… becomes {last}"), (2.3, 3.1, f"{values}; blue: {k} largest of each"),
     ):  # fmt: skip
         ax.text(x, y, text, ha="center", va="bottom", fontweight="bold", fontsize=9.5)
     inside = dict(ha="center", va="center", fontweight="bold")
     ax.text(3.85, 5.1, network, color=plots.NETWORK, **inside)
     ax.text(6.35, 1.6, "linear\nmodel", **inside)
-    ax.text(8.97, 1.6, "predicted\nauxilin", **inside)
+    ax.text(8.97, 1.6, output, **inside)
     for start, end in (
         ((2.4, 5.1), (3.12, 5.1)), ((4.58, 5.1), (5.32, 5.1)), ((7.3, 5.1), (8.02, 5.1)),
         ((8.97, 4.87), (8.97, 4.33)), ((1.2, 4.22), (1.2, 3.5)), ((4.6, 1.6), (5.47, 1.6)),

@@ -12,7 +12,8 @@ import inspect
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,6 +92,53 @@ class Ledger:
         everything = {"config": self.config, "piece": plain(key, "piece")}
         text = json.dumps(everything, sort_keys=True, allow_nan=False)
         return text, self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
+
+
+def gather(
+    book: Ledger | None,
+    tasks: Sequence[tuple[Mapping[str, Any], tuple[Any, ...]]],
+    compute: Callable[..., dict[str, np.ndarray]],
+    *,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict[str, np.ndarray]]:
+    """Pieces that do not depend on each other: found, or computed beside each other and kept.
+
+    Each is kept as soon as it is there, so a run that is stopped loses what is under way alone.
+
+    Parameters
+    ----------
+    book : Ledger, optional
+        Without one nothing is kept.
+    tasks : sequence of (key, arguments)
+        Of `Ledger.piece`, and of `compute`.
+    compute : callable
+        Gives arrays by name; it runs in the workers, which see nothing of the ledger.
+    executor : concurrent.futures.Executor, optional
+        By default one piece is computed after the other, here.
+    progress : callable, optional
+        Called with (pieces done, pieces).
+    """
+    found = {k: piece for k, (key, _) in enumerate(tasks) if book and (piece := book.find(key))}
+    left = [k for k in range(len(tasks)) if k not in found]
+
+    def keep(k: int, arrays: dict[str, np.ndarray]) -> None:
+        found[k] = book.keep(tasks[k][0], arrays) if book else arrays
+        if progress:
+            progress(len(found), len(tasks))
+
+    if executor is None:
+        for k in left:
+            keep(k, compute(*tasks[k][1]))
+    else:
+        waiting = {executor.submit(compute, *tasks[k][1]): k for k in left}
+        try:
+            for future in as_completed(waiting):
+                keep(waiting[future], future.result())
+        finally:
+            for future in waiting:  # when one failed, or somebody stopped it
+                future.cancel()
+    return [found[k] for k in range(len(tasks))]
 
 
 def array_hash(*arrays: np.ndarray) -> str:

@@ -5,7 +5,7 @@ where the previous γ ended. All chains (λ, seed) train as one batch.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -64,6 +64,7 @@ def sweep(
     lams: Sequence[float] | np.ndarray,
     gammas: Sequence[float] | np.ndarray,
     seeds: Sequence[int],
+    rows: Mapping[int, torch.Tensor] | None = None,
     ledger: Path | None = None,
     seeds_per_batch: int = 3,
     executor: Executor | None = None,
@@ -74,7 +75,7 @@ def sweep(
 
     Parameters
     ----------
-    x, model, start, **settings
+    x, model, start, rows, **settings
         As of `awdlib.distill.distill`; `start` is one filter.
     gradients : torch.Tensor, shape of `x` or (seeds, *shape of x), optional
         Instead of `model`: ∇f(x) of one network, or of a network for every seed.
@@ -113,7 +114,8 @@ def sweep(
     for part in np.array_split(np.arange(len(seeds)), -(-len(seeds) // seeds_per_batch)):
         slopes = gradients[torch.from_numpy(part)] if gradients is not None and own else gradients
         some = tuple(int(seeds[k]) for k in part)
-        batches.append(_Chains(x, slopes, start, lams, gammas, some, settings, ledger))
+        data, slopes, mine = _only(rows, some, x, slopes)
+        batches.append(_Chains(data, slopes, start, lams, gammas, some, settings, ledger, mine))
     fits, done = len(lams) * len(gammas) * len(seeds), 0
 
     def count(more: int) -> None:
@@ -125,6 +127,23 @@ def sweep(
     results = _run(batches, executor.submit if executor else _now, count)
     h, loss = (torch.from_numpy(np.concatenate(parts, 2)) for parts in zip(*results, strict=True))
     return Sweep(h.to(x), loss.to(x), lams, gammas, tuple(int(s) for s in seeds))
+
+
+def _only(
+    rows: Mapping[int, torch.Tensor] | None,
+    seeds: tuple[int, ...],
+    x: torch.Tensor,
+    gradients: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor | None, dict[int, torch.Tensor] | None]:
+    """The examples that some seeds see, one seed's after the other, and where each's are."""
+    if rows is None:
+        return x, gradients, None
+    if missing := [seed for seed in seeds if seed not in rows]:
+        raise ValueError(f"rows must name the examples of every seed, and lack seed {missing[0]}")
+    index = torch.cat([rows[seed] for seed in seeds])
+    places = torch.arange(len(index)).split([len(rows[seed]) for seed in seeds])
+    found = dict(zip(seeds, places, strict=True))
+    return x[index], None if gradients is None else gradients[index], found
 
 
 def _now(task: Callable[..., Any], *arguments: Any) -> Future:
@@ -182,6 +201,7 @@ class _Chains:
     seeds: tuple[int, ...]
     settings: dict[str, Any]
     ledger: Path | None
+    rows: Mapping[int, torch.Tensor] | None = None
 
     @property
     def chains(self) -> int:
@@ -192,7 +212,8 @@ class _Chains:
         gamma = float(self.gammas[len(before)])
         start = before[-1]["h"] if before else self.start
         chained = not before
-        return self.x, self.gradients, start, chained, self.lams, gamma, self.seeds, self.settings
+        fixed = (self.lams, gamma, self.seeds, self.rows, self.settings)
+        return self.x, self.gradients, start, chained, *fixed
 
     def find(self, j: int) -> dict[str, np.ndarray] | None:
         """The finished piece of the j-th γ, if there is one."""
@@ -223,6 +244,7 @@ class _Chains:
             "start": start, "lams": self.lams.tolist(), "seeds": list(self.seeds),
             "settings": asdict(Settings(**self.settings)), "device": self.x.device.type,
             "data": array_hash(*(a.cpu().numpy() for a in arrays)), "code": code_hash(*NUMERICS),
+            "rows": self.rows and [len(self.rows[seed]) for seed in self.seeds],
         })  # fmt: skip
 
 
@@ -234,6 +256,7 @@ def _compute(
     lams: np.ndarray,
     gamma: float,
     seeds: tuple[int, ...],
+    rows: Mapping[int, torch.Tensor] | None,
     settings: dict[str, Any],
 ) -> dict[str, np.ndarray]:
     """One piece: the chains of all λ and these seeds at one γ, filters (chains, taps) and losses.
@@ -251,7 +274,7 @@ def _compute(
             x, gradients=slopes, gamma=gamma, seed=torch.tensor(seeds * len(lams)),
             lam=torch.from_numpy(np.repeat(lams, len(seeds))),
             start=torch.from_numpy(start).to(x) if isinstance(start, np.ndarray) else start,
-            **settings,
+            rows=rows, **settings,
         )  # fmt: skip
         last = result.loss[-1] if len(result.loss) else torch.zeros_like(result.lam)
         return {"h": result.h.cpu().numpy(), "loss": last.cpu().numpy()}

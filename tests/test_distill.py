@@ -14,7 +14,7 @@ from awdlib import attribution, dwt, filters, matrices, objective
 from awdlib.adam import Adam
 from awdlib.conventions import MODES
 from awdlib.datasets import cme
-from awdlib.distill import _batches, _groups, distill
+from awdlib.distill import _batches, _examples, _groups, distill
 from awdlib.networks import ClathrinLSTM, lstm_from_state
 from awdlib.objective import Settings, batch_loss, loss_terms
 
@@ -301,9 +301,10 @@ def test_defaults_are_the_papers():
 @pytest.mark.parametrize("seed", [1, [1, 2, 1]], ids=["single", "batch"])
 def test_every_epoch_sees_every_example_once_in_a_new_order(seed):
     seeds = torch.as_tensor(seed).reshape(-1)
+    seen = _examples(12, seeds, None)
     orders = []
     for epoch in range(3):
-        batches = list(_batches(12, 5, seeds, epoch))
+        batches = list(_batches(seen, 5, seeds, epoch))
         assert [b.shape[-1] for b in batches] == [5, 5, 2]
         orders.append(torch.cat(batches, -1))
         assert torch.equal(orders[-1].sort(-1).values, torch.arange(12).expand_as(orders[-1]))
@@ -311,7 +312,44 @@ def test_every_epoch_sees_every_example_once_in_a_new_order(seed):
     if len(seeds) > 1:
         assert torch.equal(orders[0][0], orders[0][2])
         assert not torch.equal(orders[0][0], orders[0][1])
-        assert torch.equal(orders[0][0], torch.cat(list(_batches(12, 5, seeds[:1], 0))))
+        assert torch.equal(orders[0][0], torch.cat(list(_batches(seen, 5, seeds[:1], 0))))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.3])
+@pytest.mark.parametrize("parametrisation", ["taps", "lattice"])
+def test_rows_give_every_seed_its_own_data(parametrisation, gamma):
+    rows = {3: torch.arange(4, 12), 5: torch.tensor([0, 2, 1, 3, 11, 10, 9, 8])}
+    options = dict(QUICK, parametrisation=parametrisation, gamma=gamma)
+    lam = [0.1, 0.2, 0.3, 0.4]
+    both = distill(X, gradients=SLOPES, seed=[3, 5, 3, 5], lam=lam, rows=rows, **options)
+    for k, seed in enumerate([3, 5, 3, 5]):
+        mine = rows[seed]
+        alone = distill(X[mine], gradients=SLOPES[mine], seed=seed, lam=lam[k], **options)
+        assert_allclose(both.h[k], alone.h, rtol=0, atol=1e-12)
+        assert_allclose(both.loss[:, k], alone.loss, rtol=1e-12)
+    everything = distill(X, gradients=SLOPES, seed=3, **options)
+    assert (everything.h - both.h[0]).abs().max() > 1e-6  # the rows were not ignored
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({3: torch.arange(4)}, "lack seed 5"),
+        ({3: torch.arange(4), 5: torch.arange(3)}, "equally many"),
+        ({3: torch.arange(4), 5: torch.tensor([0, 1, 2, 12])}, "between 0 and 11"),
+        ({3: torch.arange(4), 5: torch.tensor([-1, 1, 2, 3])}, "between 0 and 11"),
+        ({3: torch.arange(4), 5: torch.rand(4)}, "int64"),
+        ({3: torch.arange(4), 5: torch.arange(0)}, "one-dimensional tensor"),
+    ],
+)
+def test_wrong_rows_are_named(rows, message):
+    with pytest.raises(ValueError, match=message):
+        distill(X, gradients=SLOPES, seed=[3, 5], rows=rows, **QUICK)
+
+
+def test_rows_and_gradients_for_every_fit_exclude_each_other():
+    with pytest.raises(ValueError, match="exclude each other"):
+        distill(X, gradients=SLOPES[None], seed=[3], rows={3: torch.arange(4)}, **QUICK)
 
 
 @pytest.mark.parametrize("parametrisation", ["taps", "lattice"])

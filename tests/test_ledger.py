@@ -15,7 +15,7 @@ import torch
 
 from awdlib import store
 from awdlib import sweep as sweep_module
-from awdlib.ledger import Ledger, array_hash, code_hash
+from awdlib.ledger import Ledger, array_hash, code_hash, gather
 from awdlib.sweep import sweep
 
 
@@ -199,3 +199,32 @@ def test_killed_at_ten_moments_it_resumes_and_ends_with_the_same_bits(tmp_path):
     resumed = small_sweep(tmp_path)
     assert torch.equal(resumed.h, expected.h)
     assert torch.equal(resumed.loss, expected.loss)
+
+
+def halves(value):
+    if value < 0:
+        raise ValueError("negative")
+    return {"a": np.array([value / 2])}
+
+
+@pytest.mark.parametrize("pool", [None, ThreadPoolExecutor])
+def test_gathered_pieces_come_in_their_order_and_are_kept(tmp_path, pool):
+    tasks, seen = [({"k": k}, (float(k),)) for k in (3, 1, 2)], []
+    Ledger(tmp_path, {}).piece({"k": 1}, lambda: {"a": np.array([9.0])})  # there already
+    for _ in range(2):
+        book = Ledger(tmp_path, {})
+        found = gather(book, tasks, halves, executor=pool(2) if pool else None,
+                       progress=lambda done, total: seen.append((done, total)))  # fmt: skip
+        assert [piece["a"][0] for piece in found] == [1.5, 9.0, 1.0]
+    assert (book.found, book.computed) == (3, 0)
+    assert seen == [(2, 3), (3, 3)]
+    assert [piece["a"][0] for piece in gather(None, tasks, halves)] == [1.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("pool", [None, ThreadPoolExecutor])
+def test_what_was_gathered_before_a_failure_is_kept(tmp_path, pool):
+    tasks = [({"k": k}, (float(k),)) for k in (1, 2, -3)]
+    with pytest.raises(ValueError, match="negative"):
+        gather(Ledger(tmp_path, {}), tasks, halves, executor=pool(1) if pool else None)
+    book = Ledger(tmp_path, {})
+    assert book.find({"k": 1})["a"][0] == 0.5

@@ -166,3 +166,26 @@ def test_published_grids():
     assert (gammas[0], gammas[1], gammas[-1]) == (0.0, 0.0001, 10.0)
     assert_allclose(gammas[abs(gammas - 0.043).argmin()], 0.04281, atol=1e-12)
     assert_allclose(np.diff(np.log(gammas[8:])), np.log(1e5) / 19, atol=2e-3)
+
+
+@pytest.mark.parametrize("pool", [None, ThreadPoolExecutor])
+def test_rows_sweep_every_seed_over_its_own_data(pool, tmp_path):
+    rows = {3: torch.arange(8), 1: torch.arange(4, 12)}
+    options = dict(QUICK, start="db3", lams=LAMS, gammas=GAMMAS)
+    executor = pool(2) if pool else None
+    both = sweep(X, gradients=SLOPES, seeds=SEEDS, rows=rows, ledger=tmp_path, executor=executor,
+                 **options)  # fmt: skip
+    for k, seed in enumerate(SEEDS):
+        mine = rows[seed]
+        alone = sweep(X[mine], gradients=SLOPES[mine], seeds=[seed], **options)
+        assert_allclose(both.h[:, :, k], alone.h[:, :, 0], rtol=0, atol=1e-10)
+    again = sweep(X, gradients=SLOPES, seeds=SEEDS, rows=rows, ledger=tmp_path, **options)
+    assert torch.equal(again.h, both.h)
+    other = sweep(X, gradients=SLOPES, seeds=SEEDS, ledger=tmp_path, **options)
+    assert not torch.equal(other.h, both.h)
+
+
+def test_rows_must_name_every_seed():
+    with pytest.raises(ValueError, match="lack seed 1"):
+        sweep(X, gradients=SLOPES, lams=LAMS, gammas=GAMMAS, seeds=SEEDS,
+              rows={3: torch.arange(4)}, **QUICK)  # fmt: skip

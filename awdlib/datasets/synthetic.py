@@ -33,10 +33,11 @@ def make_synthetic(
     n: int,
     *,
     seed: int,
-    wavelet: str = "db5",
+    wavelet: str | torch.Tensor = "db5",
     length: int = 64,
     level: int = 4,
     band: int = 2,
+    shift: int = 0,
     noise: float = 0.1,
 ) -> Synthetic:
     """Draw the problem of Sec. 4.1: β is 2 at three adjacent places of one scale, else 0.
@@ -48,21 +49,34 @@ def make_synthetic(
     ----------
     n : int
         Examples.
+    wavelet : str or torch.Tensor of float64, shape (taps,)
+        The truth: a PyWavelets name, or the lowpass taps of any orthonormal wavelet.
     band : int
         Index of the band among ``[cA_J, cD_J, ..., cD_1]``; 2 is cD_3 for J = 4.
+    shift : int
+        How many places later in the band than its middle β begins; may be negative.
     noise : float
         Standard deviation of ε.
 
     Returns
     -------
     Synthetic
+
+    Raises
+    ------
+    ValueError
+        If there is no such wavelet, band or place.
     """
     rng = np.random.default_rng(seed)
-    h = filters.lowpass(wavelet)
+    h = filters.lowpass(wavelet) if isinstance(wavelet, str) else wavelet
     x = torch.from_numpy(rng.standard_normal((n, 1, length)))
     bands = dwt.wavedec(x, h, level=level)
     beta = [torch.zeros(b.shape[-1], dtype=torch.float64) for b in bands]
-    middle = beta[band].numel() // 2
-    beta[band][middle : middle + 3] = 2.0
+    if not 0 <= band <= level:
+        raise ValueError(f"band must be between 0 and level = {level}, not {band}")
+    first = beta[band].numel() // 2 + shift
+    if not 0 <= first <= beta[band].numel() - 3:
+        raise ValueError(f"shift = {shift} leaves the {beta[band].numel()} places of band {band}")
+    beta[band][first : first + 3] = 2.0
     y = sum((b[:, 0] @ t for b, t in zip(bands, beta, strict=True)), torch.zeros(n).double())
     return Synthetic(x=x, y=y + noise * torch.from_numpy(rng.standard_normal(n)), beta=beta, h=h)

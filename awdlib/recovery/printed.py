@@ -1,0 +1,71 @@
+"""Tables of the synthetic chapter as a reader sees them, from stored results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awdlib.recovery import claims
+from awdlib.recovery.published import STARTS
+from awdlib.results import fmt
+
+NAMES = {
+    "truth": "truth", "noise": "noise", "n": "n", "band": "band", "shift": "shift",
+    "recovered": "recovered", "distance": "distance (median)", "range": "range",
+    "taps": "taps (true)", "spread": "spread", "reversed": "reversed", "gap": "gap",
+    "network_r2": "network's R²", "reason": "what happened",
+}  # fmt: skip
+
+
+def minima(res: Any) -> Any:
+    """Smallest distances by start, the published ones beside ours, a pandas.DataFrame of text.
+
+    Parameters
+    ----------
+    res : awdlib.results.Results
+        Of the chapter.
+    """
+    import pandas as pd
+
+    rows = {}
+    for start, label in STARTS.items():
+        name = claims.SHORT[start]
+        ways = [res[f"recovery.{name}_taps_{rule}"] for rule in ("oracle", "blind")]
+        rows[label] = {
+            "start, paper": fmt(res[f"published.{name}.distance_start"], ".1f"),
+            "start, here": fmt(res[f"start.{name}"], ".1f"),
+            "smallest, paper": fmt(res[f"published.{name}.distance"], ".2f"),
+            "smallest, here": _range(ways[0]), "seeds": fmt(ways[0]["n"]),
+            "chosen blindly": _range(ways[1]),
+        }  # fmt: skip
+    return pd.DataFrame(rows).T
+
+
+def _range(one: dict[str, Any]) -> str:
+    if one["distance"] is None:
+        return fmt(None)
+    low, high = fmt(one["low"], ".2f"), fmt(one["high"], ".2f")
+    return f"{fmt(one['distance'], '.2f')} ({low} to {high})"
+
+
+def cases(table: Any) -> Any:
+    """The table of other truths and conditions with few digits; `table` as stored."""
+    import pandas as pd
+
+    shown = [
+        {
+            "truth": row["truth"], "noise": f"{row['noise']:g}", "n": f"{row['n']:,}",
+            "band": _band(row["band"]), "shift": f"{row['shift']:g}",
+            "recovered": f"{row['recovered']} of {row['seeds']}",
+            "distance": fmt(row["distance"], ".2f"),
+            "range": f"{fmt(row['distance_low'], '.2f')} to {fmt(row['distance_high'], '.2f')}",
+            "taps": f"{row['taps']} ({row['true_taps']})", "spread": fmt(row["spread"], ".2f"),
+            "reversed": fmt(row["reversed"], ".2f"), "gap": fmt(row["gap"], ".0%"),
+            "network_r2": fmt(row["network_r2"], ".3f"), "reason": row["reason"],
+        }
+        for row in table.to_dict("records")
+    ]  # fmt: skip
+    return pd.DataFrame(shown).rename(columns=NAMES).set_index("truth").rename_axis(None)
+
+
+def _band(index: int) -> str:
+    return "cA4" if index == 0 else f"cD{5 - index}"
