@@ -17,8 +17,9 @@ from awdlib.plots import AWD, CONTROL, NETWORK, STANDARD, figure, wavelet_of
 MARKERS = "osD^v"
 REASONS = {
     "recovered": (AWD, "o"),
+    "near": ("#56B4E9", "D"),
     "another is sparser": (STANDARD, "s"),
-    "search missed it": (CONTROL, "X"),
+    "missed": (CONTROL, "X"),
 }
 
 
@@ -190,7 +191,7 @@ def truths(table: Any, *, near: float) -> Figure:
     handles = [
         axes[0].plot([], [], m, color=c, label=label)[0] for label, (c, m) in REASONS.items()
     ]
-    fig.legend(handles=handles, loc="outside upper right", ncols=3, fontsize=9)
+    fig.legend(handles=handles, loc="outside upper right", ncols=4, fontsize=9)
     return fig
 
 
@@ -224,7 +225,7 @@ def conditions(panels: Mapping[str, Any], *, near: float) -> Figure:
         ax.minorticks_off()
     axes[0, 0].set_ylabel("distance from DB5 (±ψ)")
     handles, names = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, names, loc="outside upper right", ncols=3, fontsize=9)
+    fig.legend(handles, names, loc="outside upper right", ncols=4, fontsize=9)
     return fig
 
 

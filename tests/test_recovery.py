@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from awdlib import attribution, dwt, filters, paper, results
+from awdlib import attribution, dwt, filters, paper, recovery_plots, results
 from awdlib.recovery import claims, identify, lattice, printed, published, setup, study, table
 from awdlib.recovery.lattice import Effort, Found
 from awdlib.recovery.problem import Setting, problems, train
@@ -283,7 +283,8 @@ def test_a_planted_wavelet_is_recovered_blindly():
 def test_what_came_of_a_search_is_told_by_the_norms():
     row = {"distance_pm": 1.0, "norm": 7.0, "norm_truth": 8.0}
     assert table.reason(row) == "another is sparser"
-    assert table.reason(row | {"norm": 9.0}) == "search missed it"
+    assert table.reason(row | {"distance_pm": 0.5}) == "near"
+    assert table.reason(row | {"norm": 9.0}) == table.reason(row | {"norm": 8.0}) == "missed"
     assert table.reason(row | {"distance_pm": 0.2}) == "recovered"
 
 
@@ -390,6 +391,11 @@ def test_small_and_large_lam_are_told_apart():
     assert found["coif2_accurate"]["estimate"] == 2
 
 
+def test_a_thin_grid_of_lam_has_one_value_at_each_end():
+    low, high = claims._ends(np.array([[[4.0], [3.0]], [[2.0], [1.0]], [[9.0], [7.0]]]))
+    assert (low.tolist(), high.tolist()) == ([3.0], [7.0])
+
+
 def test_the_published_readings_are_there():
     found = study.published_readings()
     assert found["noise"] == {"distance": 0.03, "distance_start": 18.0}
@@ -427,7 +433,7 @@ def test_the_cases_have_a_reason_each(run):
     found = run.tables["cases"]
     assert len(found) == 2 + 5  # truths and conditions
     assert set(found["truth"]) == {"db2", "random3", "db5"}
-    assert set(found["reason"]) <= {"recovered", "another is sparser", "search missed it"}
+    assert set(found["reason"]) <= set(recovery_plots.REASONS)
     assert (found["distance_low"] <= found["distance"]).all()
     assert run.numbers["others"]["named"]["truths"] == 2  # DB5 itself is one
     assert run.numbers["others"]["random"]["truths"] == 1

@@ -33,7 +33,7 @@ def drawn(fig):
 def blind_rows():
     return pd.DataFrame({
         "truth": ["db2", "db2", "db3", "sym4"], "distance_pm": [0.01, 0.5, 2.0, 0.02],
-        "reason": ["recovered", "another is sparser", "search missed it", "recovered"],
+        "reason": ["recovered", "another is sparser", "missed", "recovered"],
         "value": [0.1, 1.0, 1.0, 3.0],
     })  # fmt: skip
 

@@ -7,13 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from awdlib.recovery.table import Graded, choose
+from awdlib.recovery.table import ACCURATE, NORM, Graded, choose
 
 OVER = "median and range over seeds"
-NORM = 32**0.5  # ‖ψ‖ on the published grid of 32 samples a unit of time, of any orthonormal wavelet
-# The paper says "accurately" of Sym5 too, whose smallest distance in Fig. B4 is .79: 15 % of ‖ψ‖
-# is the smallest round share that counts it in.
-ACCURATE = 0.15 * NORM
 SHORT = {"db5+noise": "noise", "sym5": "sym5", "coif2": "coif2"}
 
 
@@ -67,9 +63,14 @@ def quantities(
 
 
 def _ends(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest distance over γ at the two smallest λ, and at the two largest: (seeds,) each."""
+    """Smallest distance over γ at the smallest λ, and at the largest: (seeds,) each.
+
+    Two of the published five at either end, one where there are fewer than four. With a single λ
+    there are no ends: it is both.
+    """
     best = distance.min(1)
-    return best[:2].min(0), best[-2:].min(0)
+    count = 2 if len(best) > 3 else 1
+    return best[:count].min(0), best[-count:].min(0)
 
 
 def _decades(distance: np.ndarray, gammas: np.ndarray) -> float:

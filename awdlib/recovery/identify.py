@@ -14,10 +14,9 @@ from awdlib.attribution import Residual
 from awdlib.datasets.synthetic import make_synthetic
 from awdlib.distill import Distilled, distill
 from awdlib.matrices import analysis_matrix
-from awdlib.recovery.claims import ACCURATE
 from awdlib.recovery.lattice import Found
 from awdlib.recovery.problem import LENGTH, LEVEL, Problem, Setting
-from awdlib.recovery.table import RECOVERED, distances, reason
+from awdlib.recovery.table import ACCURATE, RECOVERED, distances, reason
 from awdlib.search import attribution_norms
 
 BASES = {"db5": "DB5, the truth", "sym5": "Sym5", "coif2": "Coif2", "haar": "Haar"}

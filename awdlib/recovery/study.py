@@ -172,7 +172,8 @@ def summary(others: Any) -> dict[str, Any]:
             "always": int(whole.sum()),
             "length_right": int((mine["taps"] == mine["true_taps"]).sum()),
             "sparser": int((mine["reason"] == "another is sparser").sum()),
-            "missed": int((mine["reason"] == "search missed it").sum()),
+            "near": int((mine["reason"] == "near").sum()),
+            "missed": int((mine["reason"] == "missed").sum()),
         }  # fmt: skip
     return found
 
@@ -242,7 +243,7 @@ def numbers_of(
                      for s, (i, j, k) in study.size.grids.items()},
         },
         "data": {"variance": noise_power, "norm_psi": float(psi_of(drawn[0].setting.h).norm()),
-                 "recovered": RECOVERED, "accurate": claims.ACCURATE},
+                 "recovered": RECOVERED, "accurate": table.ACCURATE},
         "network": {"r2": float(np.median([p.r2 for p in drawn])),
                     "r2_low": min(p.r2 for p in drawn), "r2_high": max(p.r2 for p in drawn)},
         "start": {claims.SHORT[s]: d for s, d in starts.items()},
