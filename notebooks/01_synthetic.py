@@ -104,7 +104,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Smallest distance over the grid, median over seeds and range. The published values are read off Fig. B4. In the last column λ and γ are chosen without the truth: among the filters that are wavelets, the one whose attributions have the smallest L1 norm on validation examples.
+# Smallest distance over the grid, median over seeds and range. The published values are read off Fig. B4. In the last column λ and γ are chosen without the truth: among the filters that are wavelets, the one whose attributions have the smallest L1 norm on validation examples. By the same norm one can choose the start as well: seed by seed it is {val}`synthetic:blind_start.starts`, and the distance {val}`synthetic:blind_start.distance:.2f`.
 
 # %% tags=["hide-input", "nbval-check-output"]
 printed.minima(res)
@@ -208,7 +208,7 @@ printed.cases(res.tables["cases"])
 - **Missed.** The truth is sparser, but its basin is narrow, and narrower with each angle more: more starts would help.
 # - **Noise and few examples** act through the network: what it has not learned cannot be distilled ({numref}`fig-synthetic-conditions`).
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-synthetic-conditions", "caption": "Distance from DB5 against the response's noise and against the number of training examples (from nothing, chosen without the truth; marks as before; line: median; simulated by design). The response itself has a standard deviation near 3.5."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-synthetic-conditions", "caption": "Distance from DB5 against the response's noise and against the number of training examples (from nothing, chosen without the truth; marks as before; line: median; simulated by design). The response itself has a standard deviation of {val}`synthetic:data.sd:.1f`."}}
 panels = {
     "standard deviation of the noise": recovery.table.along(table, "noise", n=size.other.n),
     "training examples": recovery.table.along(table, "n", noise=size.other.noise),
@@ -222,14 +222,14 @@ plots.show(
 # %% [markdown]
 # ## What the data cannot tell
 #
-# **Predictions do not know the basis.** For any invertible A the model x ↦ ⟨A⁻¹Ψx, Aᵀβ⟩ predicts the same. {numref}`fig-synthetic-bases` holds eight such models with one R² ({val}`synthetic:bases.db5.r2:.4f`). They differ in how concentrated their weights are: an L1 norm of {val}`synthetic:bases.db5.norm:.1f` in DB5, {val}`synthetic:bases.sym5.norm:.1f` in Sym5, {val}`synthetic:bases.haar.norm:.1f` in Haar. That, and nothing else, is what the interpretation loss sees.
+# **Predictions do not know the basis.** For any invertible A the model x ↦ ⟨A⁻¹Ψx, Aᵀβ⟩ predicts the same. {numref}`fig-synthetic-bases` holds {val}`synthetic:bases.count` such models with one R² ({val}`synthetic:bases.db5.r2:.4f`). They differ in how concentrated their weights are: an L1 norm of {val}`synthetic:bases.db5.norm:.1f` in DB5, {val}`synthetic:bases.sym5.norm:.1f` in Sym5, {val}`synthetic:bases.haar.norm:.1f` in Haar. That, and nothing else, is what the interpretation loss sees.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-synthetic-bases", "caption": "Bases that predict equally well, and the L1 norm of their weights (the true β in each; test examples; simulated by design). Blue: the truth. Vermilion: other wavelets. Green: DB5's coefficients, mixed."}}
 fig, ax = plots.figure(height=3.0)
 recovery_plots.bases(ax, res.tables["bases"])
 plots.show(
     fig,
-    alt="L1 norm of the weights in seven bases with the same predictions: "
+    alt="L1 norm of the weights in bases with the same predictions: "
     + "; ".join(f"{row.basis} {row.norm:.0f}" for row in res.tables["bases"].itertuples()),
 )
 

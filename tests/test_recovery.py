@@ -452,6 +452,21 @@ def test_everything_that_the_page_needs_is_stored(stored):
             assert set(stored[f"recovery.{name}_{route}_{rule}"]) == set(study.NOTHING)
 
 
+def test_the_blind_rule_chooses_the_start_by_the_norm():
+    rows = [
+        {"route": "taps", "rule": rule, "seed": seed, "start": start, "norm": norm,
+         "distance_end": end}
+        for rule, seed, start, norm, end in [
+            ("blind", 1, "sym5", 9.0, 0.1), ("blind", 1, "coif2", 7.0, 0.5),
+            ("blind", 2, "sym5", 6.0, 0.7), ("blind", 2, "coif2", 7.0, 0.0),
+            ("oracle", 1, "sym5", 1.0, 0.0),
+        ]
+    ]  # fmt: skip
+    found = study.blind_start(rows)
+    assert found == {"starts": "Coif2, Sym5", "distance": pytest.approx(0.6), "n": 2}
+    assert study.blind_start([]) == {"starts": "", "distance": None, "n": 0}
+
+
 def test_a_rule_that_could_choose_nothing_is_empty_in_print():
     assert printed._range(study.NOTHING) == "–"
 

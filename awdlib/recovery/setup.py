@@ -122,11 +122,11 @@ SIZES = {
     "laptop": Size(
         main=Setting(n=5000, held=1000, epochs=40), seeds=(1, 2),
         grids={
-            "db5+noise": ((0, 2, 4), (0, 1, 9, 11, 13, 15, 17, 20), 2),
-            "sym5": ((0, 4), (0, 1, 9, 12, 15, 18, 20), 1),
-            "coif2": ((0, 4), (0, 1, 9, 11, 13, 15, 17, 20), 2),
+            "db5+noise": ((0, 2, 4), (0, 1, 10, 12, 14, 17, 20), 2),
+            "sym5": ((0, 4), (0, 1, 9, 13, 17, 20), 1),
+            "coif2": ((0, 4), (0, 1, 10, 12, 14, 17, 20), 2),
         },
-        epochs=50, lengths=(6, 8, 10, 12), effort=Effort(1024, ratios=(0.0, 0.1)),
+        epochs=40, lengths=(6, 8, 10, 12), effort=Effort(1024, ratios=(0.0, 0.1)),
         other_effort=Effort(1024), truths=("db3", "db4", "sym4", "coif1", "random1"),
         conditions=conditions(
             Setting(n=3000, held=1000, epochs=40), noise=(1.0, 3.0), n=(500,), bands=(0, 1),

@@ -141,6 +141,23 @@ def medians(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def blind_start(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Which of the published starts the blind rule takes, seed by seed, and how far it ends.
+
+    The one whose chosen filter has the smallest attribution norm.
+    """
+    mine = [row for row in rows if (row["route"], row["rule"]) == ("taps", "blind")]
+    best = [
+        min((row for row in mine if row["seed"] == seed), key=lambda row: row["norm"])
+        for seed in sorted({row["seed"] for row in mine})
+    ]
+    return {
+        "starts": ", ".join(published.STARTS[row["start"]] for row in best),
+        "distance": float(np.median([row["distance_end"] for row in best])) if best else None,
+        "n": len(best),
+    }
+
+
 def _median(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     pm, end = (np.array([row[f"distance_{kind}"] for row in rows]) for kind in ("pm", "end"))
     words = {
@@ -235,23 +252,23 @@ def numbers_of(
     keys = {q.removeprefix("claims.") for q in paper.claims("synthetic")["quantity"]}
     absent = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
     rows = same.set_index("basis").to_dict("index")
-    noise_power = float(np.var(drawn[0].y_test.numpy()))
     return {
         "size": study.size.as_dict() | {
             "seeds": len(study.size.seeds),
             "grid": {claims.SHORT[s]: {"lams": len(i), "gammas": len(j), "seeds": k}
                      for s, (i, j, k) in study.size.grids.items()},
         },
-        "data": {"variance": noise_power, "norm_psi": float(psi_of(drawn[0].setting.h).norm()),
+        "data": {"sd": float(drawn[0].y_test.std()), "norm_psi": float(psi_of(drawn[0].setting.h).norm()),
                  "recovered": RECOVERED, "accurate": table.ACCURATE},
         "network": {"r2": float(np.median([p.r2 for p in drawn])),
                     "r2_low": min(p.r2 for p in drawn), "r2_high": max(p.r2 for p in drawn)},
         "start": {claims.SHORT[s]: d for s, d in starts.items()},
         "published": published_readings(),
-        "recovery": medians([*public.rows, *main.rows]),
+        "recovery": medians([*public.rows, *main.rows]), "blind_start": blind_start(public.rows),
         "claims": {key: absent for key in keys} | made,
         "others": summary(others),
-        "bases": {name: rows[label] for name, label in identify.BASES.items()},
+        "bases": {name: rows[label] for name, label in identify.BASES.items()}
+        | {"count": len(same)},
         "relatives": dict(zip(("truth", "reversed"), near["norm"], strict=False)),
         "reference": dict(way),
     }  # fmt: skip
