@@ -205,7 +205,7 @@ printed.cases(res.tables["cases"])
 # - **Another is sparser.** The method looks for the sparsest attributions. Where the truth does not have them, no search can find it: not this one, and not the paper's. Long filters and random ones have atoms longer than the signal; its edges cut them (*spread* above 1), and another wavelet may describe what remains more briefly.
 # - **Only the approximation band.** A response planted there says little about the filter: three adjacent scaling functions add up to nearly a plateau, for every wavelet (the ψ that we judge by is not in it at all). The rows with band cA4 show what comes of it.
 # - **Near.** The network's errors move the minimum away from the truth, by more than 5 % of ‖ψ‖ and less than 15 %.
-- **Missed.** The truth is sparser, but its basin is narrow, and narrower with each angle more: more starts would help.
+# - **Missed.** The truth is sparser, but its basin is narrow, and narrower with each angle more: more starts would help.
 # - **Noise and few examples** act through the network: what it has not learned cannot be distilled ({numref}`fig-synthetic-conditions`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-synthetic-conditions", "caption": "Distance from DB5 against the response's noise and against the number of training examples (from nothing, chosen without the truth; marks as before; line: median; simulated by design). The response itself has a standard deviation of {val}`synthetic:data.sd:.1f`."}}

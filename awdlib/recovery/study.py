@@ -258,8 +258,8 @@ def numbers_of(
             "grid": {claims.SHORT[s]: {"lams": len(i), "gammas": len(j), "seeds": k}
                      for s, (i, j, k) in study.size.grids.items()},
         },
-        "data": {"sd": float(drawn[0].y_test.std()), "norm_psi": float(psi_of(drawn[0].setting.h).norm()),
-                 "recovered": RECOVERED, "accurate": table.ACCURATE},
+        "data": {"sd": float(drawn[0].y_test.std()),
+                 "norm_psi": float(psi_of(drawn[0].setting.h).norm()), "recovered": RECOVERED, "accurate": table.ACCURATE},
         "network": {"r2": float(np.median([p.r2 for p in drawn])),
                     "r2_low": min(p.r2 for p in drawn), "r2_high": max(p.r2 for p in drawn)},
         "start": {claims.SHORT[s]: d for s, d in starts.items()},
