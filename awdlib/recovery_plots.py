@@ -17,7 +17,7 @@ from awdlib.plots import AWD, CONTROL, NETWORK, STANDARD, figure, wavelet_of
 MARKERS = "osD^v"
 REASONS = {
     "recovered": (AWD, "o"),
-    "near": ("#56B4E9", "D"),
+    "network's errors": ("#56B4E9", "D"),
     "another is sparser": (STANDARD, "s"),
     "missed": (CONTROL, "X"),
 }
@@ -49,8 +49,8 @@ def recovery(
         mine = table[
             (table["start"] == start) & (table["route"] == route) & (table["rule"] == rule)
         ]
-        pm = mine["distance_pm" if route == "lattice" else "distance_end"].to_numpy(dtype=float)
-        colour = AWD if route == "lattice" else STANDARD
+        pm = mine["distance_pm"].to_numpy(dtype=float)
+        colour = {"lattice": AWD, "taps": STANDARD}.get(route, CONTROL)
         if len(mine) and start != "none":
             ax.plot(mine["distance_start"].iloc[0], y, "o", mfc="white", mec="0.45", ms=6)
         ax.plot(pm, np.full(len(pm), y), "o", color=colour, ms=5, alpha=0.65)
@@ -68,9 +68,10 @@ def recovery(
         ax.plot([], [], "o", mfc="white", mec="0.45", label="start")[0],
         ax.plot([], [], "o", color=STANDARD, label="free taps")[0],
         ax.plot([], [], "o", color=AWD, label="lattice search")[0],
-        ax.plot([], [], "*", color="black", ms=9, label="read off the paper's Fig. B4")[0],
+        ax.plot([], [], "o", color=CONTROL, label="control")[0],
+        ax.plot([], [], "*", color="black", ms=9, label="the paper's Fig. B4")[0],
     ]
-    fig.legend(handles=handles, loc="outside upper right", ncols=4, fontsize=8.5, columnspacing=1.2)
+    fig.legend(handles=handles, loc="outside upper right", ncols=5, fontsize=8.5, columnspacing=1.2)
     return fig
 
 
@@ -253,5 +254,5 @@ def bases(ax: Axes, table: Any) -> None:
         ax.annotate(f"{value:.1f}", (value, y), xytext=(4, 0), textcoords="offset points",
                     va="center", fontsize=9)  # fmt: skip
     ax.set_yticks(at, table["basis"])
-    ax.set(xscale="log", xlim=(3, 900), xlabel="L1 norm of the weights (R² is the same in all)")
+    ax.set(xscale="log", xlim=(3, 900), xlabel="L1 norm of the weights of standardised features")
     ax.tick_params(axis="y", length=0)

@@ -82,8 +82,10 @@ class Candidates:
 def attribution_norms(gradients: torch.Tensor, h: torch.Tensor, *, level: int = 4) -> torch.Tensor:
     """L1 norm of the attributions (Ψ⁻¹)ᵀG of every example, in the basis of every filter.
 
-    The third term of Eq. 8 without γ. For orthonormal filters the attributions' L2 norm is the
-    same in every basis, so this says how concentrated they are, and filters can be compared by it.
+    The third term of Eq. 8 without γ. An orthonormal filter leaves the L2 norm as it is, so this
+    says how concentrated attributions are, and filters may be compared by it. Free taps may be a
+    little shorter, which would pass for sparsity: each filter is taken at ‖h‖ = 1, and its
+    attributions at the gradient's own L2 norm. For orthonormal filters neither changes anything.
 
     Parameters
     ----------
@@ -96,8 +98,13 @@ def attribution_norms(gradients: torch.Tensor, h: torch.Tensor, *, level: int = 
     torch.Tensor of float64, shape (filters, examples)
     """
     signals = gradients[:, 0].double()
-    matrix = matrices.analysis_matrix(h.double().to(signals.device), signals.shape[-1], level=level)
-    return torch.stack([(signals @ one.mT).abs().sum(-1) for one in matrix])
+    unit = torch.nn.functional.normalize(h.double().to(signals.device), dim=-1)
+    size = signals.norm(dim=-1)
+    norms = []
+    for matrix in matrices.analysis_matrix(unit, signals.shape[-1], level=level):
+        scores = signals @ matrix.mT
+        norms.append(scores.abs().sum(-1) * size / scores.norm(dim=-1).clamp_min(1e-300))
+    return torch.stack(norms)
 
 
 def search(

@@ -49,6 +49,12 @@ def test_norms_are_those_of_pywavelets(taps, n, level):
         assert_allclose(fast, expected.mean(1), rtol=1e-10)
 
 
+def test_a_shorter_filter_does_not_pass_for_a_sparser_one():
+    h = torch.stack([filters.lowpass("db5"), 0.9 * filters.lowpass("db5")])
+    norms = search.attribution_norms(randn(4, 1, 64), h)
+    assert_allclose(norms[0], norms[1], rtol=1e-12)
+
+
 def test_the_l2_norm_is_the_same_in_every_orthonormal_basis():
     h = filters.taps_from_angles(filters.random_angles(5, 10, torch.Generator().manual_seed(0)))
     g = randn(4, 64)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from awdlib.recovery.table import ACCURATE, NORM, Graded, choose
+from awdlib.recovery.table import NORM, RECOVERED, Graded, choose
 
 OVER = "median and range over seeds"
 SHORT = {"db5+noise": "noise", "sym5": "sym5", "coif2": "coif2"}
@@ -47,18 +47,17 @@ def quantities(
         )  # fmt: skip
     if "db5+noise" in graded:
         one = graded["db5+noise"]
+        near = np.where(one.valid, one.distance, np.inf)
         made["wide_gamma"] = over_seeds([
-            min(_decades(line, one.grid.gammas) for line in one.distance[..., k])
-            for k in range(one.distance.shape[2])
+            min(_decades(line, one.grid.gammas) for line in near[..., k])
+            for k in range(near.shape[2])
         ])  # fmt: skip
     if "sym5" in graded:
         low, high = _ends(graded["sym5"].distance)
-        made["sym5_large_lam"] = over_seeds(low / high)
-        made["sym5_accurate"] = over_seeds(high)
+        made["sym5_small_lam"], made["sym5_accurate"] = over_seeds(low), over_seeds(high)
     if "coif2" in graded:
         low, high = _ends(graded["coif2"].distance)
-        made["coif2_small_lam"] = over_seeds(high / low)
-        made["coif2_accurate"] = over_seeds(low)
+        made["coif2_large_lam"], made["coif2_accurate"] = over_seeds(high), over_seeds(low)
     return made
 
 
@@ -74,8 +73,8 @@ def _ends(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _decades(distance: np.ndarray, gammas: np.ndarray) -> float:
-    """Longest stretch of the γ grid, in powers of ten, over which every distance is accurate."""
-    fine = (distance <= ACCURATE) & (gammas > 0)
+    """Longest stretch of the γ grid, in powers of ten, over which the truth is recovered."""
+    fine = (distance <= RECOVERED) & (gammas > 0)
     longest, first = 0.0, None
     for k, good in enumerate(fine):
         first = (k if first is None else first) if good else None
@@ -85,6 +84,6 @@ def _decades(distance: np.ndarray, gammas: np.ndarray) -> float:
 
 
 def _interior(distance: np.ndarray, gammas: np.ndarray) -> float:
-    """How much farther the smallest and the largest γ > 0 are than the best, whichever is less."""
+    """The lesser distance at the smallest and largest γ > 0, over `RECOVERED`; 0 if none is."""
     line = distance[gammas > 0]
-    return float(min(line[0], line[-1]) / max(line.min(), 1e-9))
+    return float(min(line[0], line[-1]) / RECOVERED) if line.min() <= RECOVERED else 0.0

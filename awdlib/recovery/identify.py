@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,43 +12,32 @@ import torch
 
 from awdlib import controls, filters, metrics
 from awdlib.attribution import Residual
-from awdlib.datasets.synthetic import make_synthetic
 from awdlib.distill import Distilled, distill
 from awdlib.matrices import analysis_matrix
 from awdlib.recovery.lattice import Found
 from awdlib.recovery.problem import LENGTH, LEVEL, Problem, Setting
-from awdlib.recovery.table import ACCURATE, RECOVERED, distances, reason
+from awdlib.recovery.table import ACCURATE, RECOVERED, distances, planted, reason
 from awdlib.search import attribution_norms
 
 BASES = {"db5": "DB5, the truth", "sym5": "Sym5", "coif2": "Coif2", "haar": "Haar"}
-
-
-def planted(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
-    """The weights w = Ψᵀβ of the signal's samples, (64,), and β in one piece, both float64."""
-    beta = make_synthetic(
-        1, seed=0, wavelet=setting.h, length=LENGTH, level=LEVEL, band=setting.band,
-        shift=setting.shift,
-    ).beta  # fmt: skip
-    flat = torch.cat(beta)
-    return analysis_matrix(setting.h, LENGTH, level=LEVEL).mT @ flat, flat
 
 
 def bases(problem: Problem) -> Any:
     """The same predictions from many bases, and how concentrated their weights are (S8).
 
     For orthonormal wavelets x = Ψᵀ(Ψx), so <x, w> = <Ψx, Ψw>: any of them predicts as well as the
-    true one. The same for any invertible A, by <A⁻¹Ψx, Aᵀβ>. What differs is the weights' L1 norm,
-    which for a linear model is the attributions'.
+    true one. The same for any invertible A, by <A⁻¹Ψx, AᵀΨw>. What differs is how concentrated the
+    weights are: their L1 norm, of features brought to unit variance so that the scale of A is out.
 
     Returns
     -------
     pandas.DataFrame
         Columns basis, r2 (test examples), difference (largest, of predictions from the truth's),
-        norm (L1 of the weights), weights (how many hold 95 % of the sum of squares).
+        norm (L1 of the weights of standardised features).
     """
     import pandas as pd
 
-    w, beta = planted(problem.setting)
+    w, _ = planted(problem.setting)
     x, y = problem.x_test[:, 0].double(), problem.y_test.double().numpy()
     truth = analysis_matrix(problem.setting.h, LENGTH, level=LEVEL)
     named = {label: analysis_matrix(filters.lowpass(n), LENGTH, level=LEVEL)
@@ -57,7 +47,7 @@ def bases(problem: Problem) -> Any:
     )
     models = {label: (x @ p.mT, p @ w) for label, p in named.items()}
     stream = torch.Generator().manual_seed(0)
-    a = torch.randn(len(beta), len(beta), generator=stream, dtype=torch.float64)
+    a = torch.randn(len(truth), len(truth), generator=stream, dtype=torch.float64)
     for label, mix in (("DB5, coefficients rotated", torch.linalg.qr(a)[0]),
                        ("DB5, coefficients mixed by an A", a)):  # fmt: skip
         models[label] = (torch.linalg.solve(mix, (x @ truth.mT).mT).mT, mix.mT @ (truth @ w))
@@ -65,11 +55,10 @@ def bases(problem: Problem) -> Any:
     for label, (features, weights) in models.items():
         prediction = (features @ weights).numpy()
         first = prediction if first is None else first
-        share = weights.square().sort(descending=True).values.cumsum(0) / weights.square().sum()
         rows.append({
             "basis": label, "r2": metrics.r2_score(y, prediction),
             "difference": float(np.abs(prediction - first).max()),
-            "norm": float(weights.abs().sum()), "weights": int((share < 0.95).sum()) + 1,
+            "norm": float((weights.abs() * features.std(0)).sum()),
         })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -93,7 +82,6 @@ def relatives(problem: Problem) -> Any:
         "two zeros in front": torch.cat([zeros, h]),
         "two zeros behind": torch.cat([h, zeros]),
         "one zero in front, one behind": torch.cat([zeros[:1], h, zeros[:1]]),
-        "every tap negative": -h,
     }
     rows = []
     for label, one in named.items():
@@ -146,7 +134,7 @@ def cases(rows: Sequence[Mapping[str, Any]], found: Sequence[Found], settings: S
         (±ψ, median), distance_low and distance_high (range), recovered (how many), spread
         (`spread_of`), reversed (`reversed_of`), gap (how much larger than the truth's norm the
         smallest is of a wavelet farther away than 15 % of ‖ψ‖, median; empty where none was met),
-        network_r2 (median), reason (the most frequent one).
+        network_r2 (median), reason (how often which).
     """
     import pandas as pd
 
@@ -159,13 +147,13 @@ def cases(rows: Sequence[Mapping[str, Any]], found: Sequence[Found], settings: S
         table.append({
             "truth": setting.truth, "noise": setting.noise, "n": setting.n, "band": setting.band,
             "shift": setting.shift, "seeds": len(mine), "true_taps": len(setting.h),
-            "taps": int(np.median([rows[k]["taps"] for k in mine])),
+            "taps": statistics.median_low([rows[k]["taps"] for k in mine]),
             "distance": float(np.median(pm)), "distance_low": float(pm.min()),
             "distance_high": float(pm.max()), "recovered": int((pm <= RECOVERED).sum()),
             "spread": spread_of(setting), "reversed": reversed_of(setting),
             "gap": float(np.median(gaps)) if gaps else None,
             "network_r2": float(np.median([rows[k]["network_r2"] for k in mine])),
-            "reason": reasons.mode().iloc[0],
+            "reason": ", ".join(f"{kind}: {k}" for kind, k in reasons.value_counts().items()),
         })  # fmt: skip
     return pd.DataFrame(table).astype({"gap": "Float64"})
 

@@ -81,8 +81,8 @@ def blind(found: Found, *, slack: float = SLACK) -> int:
     """Index of the filter that somebody takes who does not know the truth.
 
     The shortest length whose smallest norm is within `slack` of the smallest of all lengths, and in
-    it the filter of the smallest norm. A longer filter holds every shorter one, so its norm is
-    never larger, and a little smaller for no reason but the network's own errors.
+    it the filter of the smallest norm. A longer filter holds every shorter one, so its smallest
+    norm is no larger, and often a little smaller for no reason but the network's own errors.
     """
     enough = found.norm <= found.norm.min() * (1 + slack)
     shortest = found.taps == found.taps[enough].min()
@@ -103,7 +103,7 @@ def find(problem: Problem, start: str, lengths: Sequence[int], effort: Effort) -
     effort : Effort
     """
     began = time.perf_counter()
-    # In float64: the angles of a filter with tiny end taps are lost in float32.
+    # The fits on all data in float64: angles of a filter with tiny end taps are lost in float32.
     n = min(effort.most, len(problem.x))
     x, slopes = problem.x[:n].double(), problem.gradients[:n].double()
     some = np.random.default_rng(problem.seed).permutation(len(slopes))

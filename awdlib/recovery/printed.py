@@ -34,8 +34,8 @@ def minima(res: Any) -> Any:
             "start, paper": fmt(res[f"published.{name}.distance_start"], ".1f"),
             "start, here": fmt(res[f"start.{name}"], ".1f"),
             "smallest, paper": fmt(res[f"published.{name}.distance"], ".2f"),
-            "smallest, here": _range(ways[0]), "seeds": fmt(ways[0]["n"]),
-            "chosen blindly": _range(ways[1]),
+            "smallest, here": _range(ways[0]), "wavelets": f"{ways[0]['valid']} of {ways[0]['n']}",
+            "chosen blindly": _range(ways[1]), "seeds": fmt(ways[1]["n"]),
         }  # fmt: skip
     return pd.DataFrame(rows).T
 

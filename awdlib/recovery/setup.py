@@ -40,6 +40,8 @@ class Size:
         Filter lengths that the search chooses from.
     effort, other_effort : Effort
         Of searches for the main problem, and for the others.
+    controls : int
+        Random wavelets, of which the best is the control.
     truths : tuple of str
         Other truths, by the search.
     conditions : mapping of name to tuple of Setting
@@ -59,6 +61,7 @@ class Size:
     lengths: tuple[int, ...]
     effort: Effort
     other_effort: Effort
+    controls: int
     truths: tuple[str, ...]
     conditions: Mapping[str, tuple[Setting, ...]]
     other_seeds: tuple[int, ...]
@@ -76,7 +79,8 @@ class Size:
             "n": self.main.n, "held": self.main.held, "network_epochs": self.main.epochs,
             "epochs": self.epochs, "lengths": self.lengths, "truths": self.truths,
             "other_n": self.other.n, "other_seeds": self.other_seeds,
-            "ratios": self.effort.ratios, "dtype": str(self.dtype).removeprefix("torch."),
+            "ratios": self.effort.ratios, "controls": self.controls,
+            "dtype": str(self.dtype).removeprefix("torch."),
         }  # fmt: skip
 
 
@@ -113,7 +117,7 @@ SIZES = {
             "coif2": ((0,), (0, 13), 1),
         },
         epochs=4, lengths=(4, 6), effort=replace(QUICK, ratios=(0.0, 0.1)),
-        other_effort=QUICK, truths=("db2", "db3"),
+        other_effort=QUICK, controls=24, truths=("db2", "db3"),
         conditions=conditions(
             Setting(n=600, held=200, epochs=30), noise=(1.0,), n=(200,), bands=(0,), shifts=()
         ),
@@ -127,7 +131,8 @@ SIZES = {
             "coif2": ((0, 4), (0, 1, 10, 12, 14, 17, 20), 2),
         },
         epochs=40, lengths=(6, 8, 10, 12), effort=Effort(1024, ratios=(0.0, 0.1)),
-        other_effort=Effort(1024), truths=("db3", "db4", "sym4", "coif1", "random1"),
+        other_effort=Effort(1024), controls=2048,
+        truths=("db3", "db4", "sym4", "random0", "random1"),
         conditions=conditions(
             Setting(n=3000, held=1000, epochs=40), noise=(1.0, 3.0), n=(500,), bands=(0, 1),
             shifts=(),
@@ -136,9 +141,9 @@ SIZES = {
     ),
     "paper": Size(
         main=Setting(), seeds=(1, 2, 3, 4, 5),
-        grids={"db5+noise": (*ALL, 5), "sym5": (*ALL, 2), "coif2": (*ALL, 5)},
+        grids={"db5+noise": (*ALL, 5), "sym5": (*ALL, 5), "coif2": (*ALL, 5)},
         epochs=50, lengths=LENGTHS, effort=Effort(ratios=(0.0, 0.01, 0.1, 1.0)),
-        other_effort=Effort(), truths=NAMED + RANDOM,
+        other_effort=Effort(), controls=2048, truths=NAMED + RANDOM,
         conditions=conditions(
             Setting(n=10_000, held=2_000), noise=(0.3, 1.0, 3.0), n=(300, 1000, 3000),
             bands=(0, 1, 3, 4), shifts=(-4, 4),

@@ -95,6 +95,12 @@ def search_main(study: Study, drawn: Sequence[Problem]) -> Searched:
     )
 
 
+def control(study: Study, drawn: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Rows of the best random wavelet of as many as a search has starts; see `table`."""
+    count = study.size.controls
+    return [table.row_of_control(problem, count, timed=study.timed) for problem in drawn]
+
+
 def search_others(study: Study) -> Searched:
     """Other truths, and DB5 under other conditions, from nothing."""
     size = study.size
@@ -119,7 +125,7 @@ def cases(searched: Searched) -> Any:
 
 WAYS = (
     ("db5+noise", "taps"), ("sym5", "taps"), ("coif2", "taps"), ("sym5", "lattice"),
-    ("coif2", "lattice"), ("none", "lattice"),
+    ("coif2", "lattice"), ("none", "lattice"), ("none", "random"),
 )  # fmt: skip
 NOTHING = dict.fromkeys((
     "distance", "low", "high", "pm", "pm_low", "pm_high", "n", "recovered", "valid", "taps", "norm",
@@ -188,9 +194,6 @@ def summary(others: Any) -> dict[str, Any]:
             "share": float(mine["recovered"].sum() / runs) if runs else None,
             "always": int(whole.sum()),
             "length_right": int((mine["taps"] == mine["true_taps"]).sum()),
-            "sparser": int((mine["reason"] == "another is sparser").sum()),
-            "near": int((mine["reason"] == "near").sum()),
-            "missed": int((mine["reason"] == "missed").sum()),
         }  # fmt: skip
     return found
 
@@ -228,7 +231,7 @@ def arrays_of(
     example = drawn[0]
     arrays |= {
         "example_gradient": example.gradients_held[0, 0].numpy(),
-        "planted": identify.planted(example.setting)[0].numpy(),
+        "planted": table.planted(example.setting)[0].numpy(),
     }
     return arrays
 
@@ -238,9 +241,9 @@ def numbers_of(
     drawn: Sequence[Problem],
     public: Published,
     main: Searched,
+    against: Sequence[Mapping[str, Any]],
     others: Any,
     same: Any,
-    near: Any,
     way: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
@@ -265,11 +268,11 @@ def numbers_of(
                     "r2_low": min(p.r2 for p in drawn), "r2_high": max(p.r2 for p in drawn)},
         "start": {claims.SHORT[s]: d for s, d in starts.items()},
         "published": published_readings(),
-        "recovery": medians([*public.rows, *main.rows]), "blind_start": blind_start(public.rows),
+        "recovery": medians([*public.rows, *main.rows, *against]),
+        "blind_start": blind_start(public.rows),
         "claims": {key: absent for key in keys} | made,
         "others": summary(others),
         "bases": {name: rows[label] for name, label in identify.BASES.items()}
         | {"count": len(same)},
-        "relatives": dict(zip(("truth", "reversed"), near["norm"], strict=False)),
         "reference": dict(way),
     }  # fmt: skip
