@@ -172,7 +172,7 @@ plots.show(
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-synthetic-length", "caption": "Choosing the filter's length without the truth: the smallest L1 norm of the attributions on validation examples, for every length that was tried (first seed; simulated by design). The search stops when two more lengths gain nothing."}}
 fig, ax = plots.figure(height=2.8)
-first = main[(main["start"] == "none") & (main["rule"] == "blind")].iloc[0]
+first = main[(main["start"] == "none") & (main["rule"] == "blind") & (main["route"] == "lattice")].iloc[0]
 taps, norms = res.arrays["length_taps"], res.arrays["length_norm"]
 recovery_plots.lengths(ax, taps, norms, chosen=int(first["taps"]), truth=first["norm_truth"])
 plots.show(

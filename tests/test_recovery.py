@@ -455,6 +455,7 @@ def test_one_thing_varies_at_a_time(run):
     noise = table.along(run.tables["recovery"], "noise", n=300)
     assert set(noise["value"]) == {0.1, 1.0}
     assert set(noise["n"]) == {300}
+    assert set(noise["route"]) == {"lattice"}
     assert set(table.along(run.tables["recovery"], "n", noise=0.1)["value"]) == {150, 300}
 
 
@@ -477,7 +478,10 @@ def test_everything_that_the_page_needs_is_stored(stored):
     assert printed.minima(stored).shape == (3, 7)
     shown = printed.cases(stored.tables["cases"])
     assert len(shown) == len(stored.tables["cases"])
-    assert "cA4" in set(shown["band"])
+    assert shown.loc[["db2", "random3"], "differs in"].tolist() == ["", ""]
+    assert shown.loc["db5", "differs in"].tolist() == [
+        "", "noise 1", "n = 150", "band cA4", "+2 places",
+    ]  # fmt: skip
     for start, route in study.WAYS:
         name = claims.SHORT.get(start, start)
         for rule in ("oracle", "blind"):

@@ -8,13 +8,6 @@ from awdlib.recovery import claims
 from awdlib.recovery.published import STARTS
 from awdlib.results import fmt
 
-NAMES = {
-    "truth": "truth", "noise": "noise", "n": "n", "band": "band", "shift": "shift",
-    "recovered": "recovered", "distance": "distance (median)", "range": "range",
-    "taps": "taps (true)", "spread": "spread", "reversed": "reversed", "gap": "gap",
-    "network_r2": "network's R²", "reason": "what happened",
-}  # fmt: skip
-
 
 def minima(res: Any) -> Any:
     """Smallest distances by start, the published ones beside ours, a pandas.DataFrame of text.
@@ -48,24 +41,33 @@ def _range(one: dict[str, Any]) -> str:
 
 
 def cases(table: Any) -> Any:
-    """The table of other truths and conditions with few digits; `table` as stored."""
+    """The table of other truths and conditions with few digits; `table` as stored.
+
+    Its first row is the one that the others' conditions differ from.
+    """
     import pandas as pd
 
+    usual = table.iloc[0]
     shown = [
         {
-            "truth": row["truth"], "noise": f"{row['noise']:g}", "n": f"{row['n']:,}",
-            "band": _band(row["band"]), "shift": f"{row['shift']:g}",
-            "recovered": f"{row['recovered']} of {row['seeds']}",
-            "distance": fmt(row["distance"], ".2f"),
-            "range": f"{fmt(row['distance_low'], '.2f')} to {fmt(row['distance_high'], '.2f')}",
-            "taps": f"{row['taps']} ({row['true_taps']})", "spread": fmt(row["spread"], ".2f"),
-            "reversed": fmt(row["reversed"], ".2f"), "gap": fmt(row["gap"], ".0%"),
-            "network_r2": fmt(row["network_r2"], ".3f"), "reason": row["reason"],
+            "truth": row["truth"], "differs in": _difference(row, usual),
+            "recovered": f"{row['recovered']} of {row['seeds']}", "what happened": row["reason"],
+            "distance": f"{fmt(row['distance'], '.2f')} ({fmt(row['distance_low'], '.2f')} to "
+                        f"{fmt(row['distance_high'], '.2f')})",
+            "taps (true)": f"{row['taps']} ({row['true_taps']})",
+            "spread": fmt(row["spread"], ".2f"), "reversed": fmt(row["reversed"], ".2f"),
+            "gap": fmt(row["gap"], ".0%"), "network's R²": fmt(row["network_r2"], ".3f"),
         }
         for row in table.to_dict("records")
     ]  # fmt: skip
-    return pd.DataFrame(shown).rename(columns=NAMES).set_index("truth").rename_axis(None)
+    return pd.DataFrame(shown).set_index("truth").rename_axis(None)
 
 
-def _band(index: int) -> str:
-    return "cA4" if index == 0 else f"cD{5 - index}"
+def _difference(row: dict[str, Any], usual: Any) -> str:
+    """The condition of a row where it is not the usual one."""
+    band = "cA4" if row["band"] == 0 else f"cD{5 - row['band']}"
+    texts = {
+        "noise": f"noise {row['noise']:g}", "n": f"n = {row['n']:,}", "band": f"band {band}",
+        "shift": fmt(row["shift"], "+d") + " places",
+    }  # fmt: skip
+    return ", ".join(text for name, text in texts.items() if row[name] != usual[name])

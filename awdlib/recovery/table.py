@@ -227,7 +227,8 @@ def along(table: Any, column: str, **fixed: Any) -> Any:
     **fixed
         Columns that are held at a value.
     """
-    plain = {"truth": "db5", "rule": "blind", "start": "none", "band": 2, "shift": 0, **fixed}
+    plain = {"truth": "db5", "route": "lattice", "rule": "blind", "start": "none", "band": 2,
+             "shift": 0, **fixed}  # fmt: skip
     for name, value in plain.items():
         table = table[table[name] == value]
     return table.assign(value=table[column])
