@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from awdlib.filters import highpass
+
 BINS = 22
 HEIGHTS = (-0.03, 0.19)  # the authors' ranges
 STEEPNESS = (0.0, 0.22)
@@ -127,8 +129,8 @@ def wavelet_kernels(h: Tensor) -> Tensor:
     h : Tensor
         Lowpass filters (``rec_lo``), shape (filters, taps) or (taps,).
     """
-    from awdlib.filters import highpass
-
+    if h.shape[-1] < 4:  # Haar: zeros around it, so that there is a window of three
+        h = torch.nn.functional.pad(h, (2, 2))
     low, high = (_heaviest(bank) for bank in (torch.atleast_2d(h), highpass(torch.atleast_2d(h))))
     pairs = ((low, low), (low, high), (high, low), (high, high))
     kernels = torch.stack([a[:, :, None] * b[:, None, :] for a, b in pairs], 1)

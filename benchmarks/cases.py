@@ -10,7 +10,6 @@ import peer_packages as peers
 import torch
 from measuring import Stopwatch, Timing
 from records import assemble, machine
-from resnet import resnet18
 
 from awdlib import dwt, filters
 from awdlib.adam import Adam
@@ -19,6 +18,7 @@ from awdlib.datasets import cme, fetch
 from awdlib.distill import distill
 from awdlib.networks import ClathrinLSTM, count_parameters, lstm_from_state
 from awdlib.objective import Settings, batch_loss, loss_and_gradient
+from awdlib.resnet import ResNet18
 from awdlib.sweep import published_grids, sweep
 from awdlib.threads import processes
 
@@ -237,7 +237,7 @@ class Cases:
         """One optimisation step, per map of 256×256, with a ResNet-18."""
         peer_version = peers.version("awave")
         x = _maps(self.options.maps)
-        model = resnet18()
+        model = ResNet18().eval().requires_grad_(False)
         assert count_parameters(model.requires_grad_(True)) == 11_171_779
         model.requires_grad_(False)
         target = 1

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,11 @@ class MapSet:
 
     Attributes
     ----------
-    arrays : sequence of numpy.ndarray
-        The pieces, (maps, height, width), memory-mapped.
+    files : tuple of pathlib.Path
+        The pieces' arrays, (maps, height, width); they are mapped into memory where they are read,
+        so a set is small when it is handed to another process.
+    size : tuple of int
+        Height and width of the maps.
     place : numpy.ndarray
         The piece of every map, and its row there, shape (maps, 2).
     parameters : numpy.ndarray
@@ -43,7 +47,8 @@ class MapSet:
         What the maps are: "particle mesh", "lognormal shells", "MassiveNuS", "own".
     """
 
-    arrays: Sequence[np.ndarray]
+    files: tuple[Path, ...]
+    size: tuple[int, int]
     place: np.ndarray
     parameters: np.ndarray
     cosmology: np.ndarray
@@ -59,14 +64,9 @@ class MapSet:
             raise IndexError(f"map {i} of {len(self)}")
         return self.read([i])[0], self.parameters[i], str(self.names[i])
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the maps."""
-        return self.arrays[0].shape[1:]
-
     def read(self, rows: Sequence[int] | np.ndarray) -> Tensor:
         """Some maps, float32 (rows, 1, height, width)."""
-        found = np.stack([self.arrays[piece][row] for piece, row in self.place[rows]])
+        found = np.stack([_array(self.files[piece])[row] for piece, row in self.place[rows]])
         return torch.from_numpy(found.astype(np.float32, copy=False))[:, None]
 
     def batches(self, size: int) -> Iterator[Tensor]:
@@ -83,6 +83,11 @@ class MapSet:
             cosmology=self.cosmology[rows],
             names=self.names[rows],
         )
+
+
+@lru_cache(maxsize=1024)
+def _array(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def piece_is_there(folder: Path, name: str, key: Mapping[str, Any]) -> bool:
@@ -121,6 +126,7 @@ def write_piece(
     buffer = io.BytesIO()
     np.save(buffer, maps, allow_pickle=False)
     data = buffer.getvalue()
+    _array.cache_clear()  # it may be replaced
     (folder / f"{name}.json").unlink(missing_ok=True)
     write(folder / f"{name}.npy", data)
     note = {
@@ -178,13 +184,11 @@ def open_set(folder: Path, names: Sequence[str], *, verify: bool = False) -> Map
     if not arrays:
         raise DataError(f"There are no maps in {folder}.")
     parameters = np.concatenate([np.array(n["parameters"]).reshape(-1, 3) for n in notes])
-    counts = [len(a) for a in arrays]
+    row = [np.stack([np.full(len(a), k), np.arange(len(a))], 1) for k, a in enumerate(arrays)]
     return MapSet(
-        arrays,
-        np.stack(
-            [np.repeat(np.arange(len(counts)), counts), np.concatenate([*map(np.arange, counts)])],
-            1,
-        ),
+        tuple(folder / f"{name}.npy" for name in names),
+        arrays[0].shape[1:],
+        np.concatenate(row),
         parameters,
         np.unique(parameters, axis=0, return_inverse=True)[1].reshape(-1),
         np.array([name for note in notes for name in note["names"]]),

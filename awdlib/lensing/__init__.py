@@ -1,0 +1,5 @@
+"""The cosmology experiment (Sec. 4.3, Table 2): parameters of the universe from lensing maps."""
+
+from awdlib.lensing.setup import SIZES, Size
+
+__all__ = ["SIZES", "Size"]

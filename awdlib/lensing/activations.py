@@ -1,0 +1,128 @@
+"""What a wavelet's filters look like, and where in a map the network's evidence is (Figs. 2C, D2)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from awdlib import dwt, peaks
+from awdlib.attribution import from_gradients, input_gradients
+from awdlib.datasets.cosmology.mapset import MapSet
+
+KEPT = 600  # coefficients of an activation map; a map of 256 x 256 has 73,839
+LEVEL = 4
+PEAK_SD, VOID_SD, NEAR = 3.0, -1.0, 2
+
+
+def symmetry(h: Tensor) -> np.ndarray:
+    """Cosine between the 3x3 approximation filter and itself turned by 180 degrees, (filters,)."""
+    kernel = peaks.wavelet_kernels(h)[:, 0].flatten(1)
+    return nn.functional.cosine_similarity(kernel, kernel.flip(1), dim=1).numpy()
+
+
+def matched_filter(maps: MapSet, *, count: int = 200) -> Tensor:
+    """The 3x3 matched filter of high peaks: their mean profile, weighted against the rest of a map.
+
+    The best linear filter for a profile t in noise of covariance C is C^-1 t; here C is that of
+    all 3x3 patches of the maps.
+
+    Parameters
+    ----------
+    maps : MapSet
+        Training maps; the first `count` are used.
+    """
+    x = maps.read(np.linspace(0, len(maps) - 1, min(count, len(maps))).astype(int)).double()
+    found = peaks.patches(x)
+    high = found.patches[:, 4] > PEAK_SD * x.std()
+    profile = found.patches[high].mean(0) - x.mean()
+    every = nn.functional.unfold(x - x.mean(), 3).transpose(1, 2).reshape(-1, 9)
+    covariance = every.T @ every / len(every)
+    return torch.linalg.solve(covariance, profile).reshape(3, 3)
+
+
+def profile(maps: MapSet, *, count: int = 200) -> Tensor:
+    """The mean 3x3 profile of high peaks of the first `count` maps."""
+    x = maps.read(np.linspace(0, len(maps) - 1, min(count, len(maps))).astype(int)).double()
+    found = peaks.patches(x)
+    return found.patches[found.patches[:, 4] > PEAK_SD * x.std()].mean(0).reshape(3, 3)
+
+
+def likeness(h: Tensor, template: Tensor) -> np.ndarray:
+    """Cosine between the 3x3 approximation filter and a template, (filters,)."""
+    kernel = peaks.wavelet_kernels(h)[:, 0].flatten(1)
+    return nn.functional.cosine_similarity(kernel, template.flatten()[None], dim=1).numpy()
+
+
+def activation_maps(
+    model: nn.Module,
+    x: Tensor,
+    h: Tensor,
+    *,
+    target: int,
+    method: Any = "integrated_gradients",
+    kept: int = KEPT,
+) -> Tensor:
+    """Attributions in the wavelet domain, all but the largest set to zero, and transformed back.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    x : Tensor, shape (maps, 1, height, width)
+    h : Tensor, shape (taps,)
+    target : int
+        Which output.
+    method : str
+        ``"integrated_gradients"`` is what App. D.2 says; ``"input_x_gradient"`` is what the
+        authors' code computes, as its path never leaves the map.
+    kept : int
+        Coefficients that stay, those with the largest size.
+
+    Returns
+    -------
+    Tensor
+        Shape of `x`.
+    """
+    slopes = input_gradients(model, x, target=target, method=method, batch_size=16)
+    scores = from_gradients(slopes, x, h, level=LEVEL, method=method)
+    flat = dwt.flatten_coeffs(scores)
+    together = torch.cat([s.flatten(1) for s in flat], 1)
+    least = together.abs().topk(min(kept, together.shape[1]), dim=1).values[:, -1]
+    sparse = [s * (s.abs() >= least.reshape(-1, 1, 1, 1)) for s in flat]
+    return dwt.waverec2(dwt.unflatten_coeffs(sparse, scores), h)[..., : x.shape[2], : x.shape[3]]
+
+
+def landmarks(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels near high peaks and near voids of maps, two masks of the maps' shape.
+
+    A high peak is one above three standard deviations of its map, a void a minimum below minus
+    one; near is within two pixels.
+    """
+    off = (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
+    high = peaks.find_peaks(x) & (off > PEAK_SD)
+    low = peaks.find_peaks(-x) & (off < VOID_SD)
+    wide = 2 * NEAR + 1
+    return tuple(  # type: ignore[return-value]
+        nn.functional.max_pool2d(mask.float(), wide, 1, NEAR) > 0 for mask in (high, low)
+    )
+
+
+def overlap(activation: Tensor, x: Tensor) -> dict[str, np.ndarray]:
+    """How much larger activation maps are at peaks and voids than elsewhere, a number a map.
+
+    Returns
+    -------
+    dict
+        ``both``, ``peaks``, ``voids``: mean size there over the mean size where there is neither;
+        ``share``: share of the pixels that lie at peaks or voids.
+    """
+    high, low = landmarks(x)
+    size = activation.abs()
+    elsewhere = _mean(size, ~(high | low))
+    parts = {"both": high | low, "peaks": high, "voids": low}
+    found = {name: (_mean(size, mask) / elsewhere).numpy() for name, mask in parts.items()}
+    return found | {"share": (high | low).double().mean((1, 2, 3)).numpy()}
+
+
+def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=1)

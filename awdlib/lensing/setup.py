@@ -1,0 +1,155 @@
+"""The cosmology experiment's sizes, and which maps train, select and test."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib.datasets.cosmology import simulated
+from awdlib.datasets.cosmology.mapset import MapSet
+from awdlib.datasets.cosmology.simulated import CHUNK, Block, Recipe
+
+LAMS = np.array([0.005, 0.01, 0.02])
+GAMMAS = np.append(0, np.geomspace(0.001, 0.05, 10).round(5))
+PUBLISHED = {"lam": 0.02, "gamma": 0.00368}
+TARGET = 1  # omega_m among the network's outputs
+TRAINING_BOXES, SELECTION_BOX, TEST_BOX = (0, 1), 2, 3
+BELIEVABLE = 1000  # training maps a cosmology below which no claim about peak counts is judged
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a profile computes.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How its maps are simulated.
+    cosmologies : tuple of int
+        Places in `COSMOLOGIES`.
+    train, select, test : int
+        Maps of each cosmology.
+    lams, gammas : tuple of int
+        Places in `LAMS` and `GAMMAS`.
+    seeds : tuple of int
+        Of the distillation.
+    awd_maps, awd_batch, awd_epochs : int
+        Training maps of each cosmology that wavelets are distilled on, maps a step, and epochs.
+    width, epochs : int
+        Of the network.
+    fidelity_maps : int
+        Maps of the particle mesh that are held against the real ones, a cosmology.
+    bootstrap : int
+        Samples.
+    dtype : torch.dtype
+        Of network and distillation.
+    """
+
+    recipe: Recipe
+    cosmologies: tuple[int, ...]
+    train: int
+    select: int
+    test: int
+    lams: tuple[int, ...]
+    gammas: tuple[int, ...]
+    seeds: tuple[int, ...]
+    awd_maps: int
+    awd_batch: int
+    awd_epochs: int
+    width: int
+    epochs: int
+    fidelity_maps: int
+    bootstrap: int
+    dtype: torch.dtype = field(default=torch.float32)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields as results can keep them."""
+        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
+
+
+SIZES = {
+    "smoke": Size(
+        recipe=Recipe("shells", pixels=64), cosmologies=(0, 1, 3, 4), train=40, select=12, test=12,
+        lams=(0, 2), gammas=(0, 4, 8), seeds=(1,), awd_maps=6, awd_batch=12, awd_epochs=2,
+        width=4, epochs=3, fidelity_maps=0, bootstrap=200, dtype=torch.float64,
+    ),
+    "laptop": Size(
+        recipe=Recipe("shells", pixels=128), cosmologies=tuple(range(10)), train=400, select=60,
+        test=60, lams=(0, 1, 2), gammas=tuple(range(0, 11, 2)), seeds=(1, 2), awd_maps=20,
+        awd_batch=20, awd_epochs=20, width=16, epochs=12, fidelity_maps=40, bootstrap=10_000,
+    ),
+    "paper": Size(
+        recipe=Recipe("mesh"), cosmologies=tuple(range(10)), train=2000, select=300, test=200,
+        lams=(0, 1, 2), gammas=tuple(range(11)), seeds=(1, 2), awd_maps=50, awd_batch=5,
+        awd_epochs=50,
+        width=16, epochs=20, fidelity_maps=100, bootstrap=10_000,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Split:
+    """Maps that train, that select filters and bins, and that test; never the same map twice.
+
+    Attributes
+    ----------
+    train, select, test : MapSet
+    shared_box : bool
+        Whether all three see the same boxes, as in the original simulations. Else selection and
+        test have boxes of their own.
+    """
+
+    train: MapSet
+    select: MapSet
+    test: MapSet
+    shared_box: bool
+
+
+def blocks(size: Size, *, shared_box: bool) -> dict[str, list[Block]]:
+    """Which maps of which boxes train, select and test.
+
+    Training maps come from two boxes, half and half; the first maps of each. With `shared_box` the
+    maps after them select and test; without, two further boxes do.
+    """
+    half = -(-size.train // 2)
+    counts = {"select": size.select, "test": size.test}
+    found: dict[str, list[Block]] = {"train": [], "select": [], "test": []}
+    for c in size.cosmologies:
+        first, second = TRAINING_BOXES
+        found["train"] += [Block(c, first, 0, half), Block(c, second, 0, size.train - half)]
+        if not shared_box:
+            found["select"].append(Block(c, SELECTION_BOX, 0, size.select))
+            found["test"].append(Block(c, TEST_BOX, 0, size.test))
+            continue
+        begin = -(-half // CHUNK) * CHUNK
+        for name, count in counts.items():
+            found[name] += [
+                Block(c, box, begin, begin + part)
+                for box, part in ((first, -(-count // 2)), (second, count // 2))
+            ]
+            begin += -(-count // CHUNK) * CHUNK
+    return found
+
+
+def split(
+    size: Size,
+    folder: Path,
+    *,
+    shared_box: bool = False,
+    device: str = "cpu",
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Split:
+    """The maps of an experiment, found on disk or simulated now; see `simulated.make`."""
+    parts = blocks(size, shared_box=shared_box)
+    together = [block for name in parts for block in parts[name]]
+    whole = simulated.make(
+        folder, size.recipe, together, device=device, executor=executor, progress=progress
+    )
+    counts = [sum(b.last - b.first for b in parts[name]) for name in ("train", "select", "test")]
+    train, select, test = np.split(np.arange(len(whole)), np.cumsum(counts)[:-1])
+    return Split(whole.take(train), whole.take(select), whole.take(test), shared_box)
