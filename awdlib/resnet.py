@@ -32,8 +32,9 @@ class Block(nn.Module):
 class ResNet18(nn.Module):
     """ResNet-18 with seeded random weights.
 
-    Its outputs are in the targets' own units: what the layers give is spread by `scale` and moved
-    by `centre`, which training sets to the targets' standard deviations and means.
+    It takes maps and gives targets in their own units. Pixels are divided by `pixel`, and what the
+    layers give is spread by `scale` and moved by `centre`: training sets these to the pixels'
+    standard deviation and the targets' standard deviations and means.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ class ResNet18(nn.Module):
     seed : int
     """
 
+    pixel: Tensor
     scale: Tensor
     centre: Tensor
 
@@ -66,14 +68,18 @@ class ResNet18(nn.Module):
                 nn.Flatten(),
                 nn.Linear(before, outputs),
             )
+        self.register_buffer("pixel", torch.ones(()))
         self.register_buffer("scale", torch.ones(outputs))
         self.register_buffer("centre", torch.zeros(outputs))
 
-    def set_units(self, centre: Sequence[float] | Tensor, scale: Sequence[float] | Tensor) -> None:
-        """Give the outputs the mean and the spread of their targets, (outputs,) each."""
+    def set_units(
+        self, centre: Sequence[float] | Tensor, scale: Sequence[float] | Tensor, pixel: float = 1.0
+    ) -> None:
+        """Give the outputs their targets' mean and spread, (outputs,) each, and pixels theirs."""
         self.centre.copy_(torch.as_tensor(centre))
         self.scale.copy_(torch.as_tensor(scale))
+        self.pixel.fill_(pixel)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, height, width) to (batch, outputs)."""
-        return self.layers(x) * self.scale + self.centre
+        return self.layers(x / self.pixel) * self.scale + self.centre

@@ -39,3 +39,5 @@ def test_outputs_are_in_the_targets_units():
     model.set_units([0.1, 0.3, 2.0], [0.01, 0.05, 0.2])
     expected = plain * torch.tensor([0.01, 0.05, 0.2]) + torch.tensor([0.1, 0.3, 2.0])
     torch.testing.assert_close(model(x), expected)
+    model.set_units([0.1, 0.3, 2.0], [0.01, 0.05, 0.2], 0.02)
+    torch.testing.assert_close(model(0.02 * x), expected)

@@ -1,4 +1,4 @@
-"""What a wavelet's filters look like, and where in a map the network's evidence is (Figs. 2C, D2)."""
+"""What a wavelet's filters look like, and where the network's evidence lies (Figs. 2C, D2)."""
 
 from typing import Any
 

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from awdlib import paper, peaks
+from awdlib.datasets import registry
+from awdlib.datasets.cosmology import real
 from awdlib.datasets.cosmology.background import Cosmology
 from awdlib.datasets.cosmology.born import FIELD
 from awdlib.datasets.cosmology.lognormal import pixel_power
 
 BANDS = np.array([300, 500, 800, 1200, 2000, 3000, 4500, 6000, 8000, 10_000, 12_500.0])
+VALUES = np.linspace(-0.05, 0.2, 51)
 FEWEST = 15  # peaks in a bin of the real histograms, below which it is not compared
 STATISTICS = {
     "height": (peaks.heights, peaks.HEIGHTS),
@@ -132,12 +135,35 @@ def compare(maps: Tensor, cosmology: Cosmology, row: int | None) -> dict[str, An
         Of Table D1, if the real maps' histograms of it are known.
     """
     powers = band_powers(maps)
-    expected = theory(cosmology)
+    expected = theory(cosmology, pixels=maps.shape[-1])
     known = row is not None and (paper.peak_histograms().cosmology == row).any()
     return {
         "maps": len(maps),
         "moments": moments(maps),
         "power": (powers.mean(0) / expected).tolist(),
-        "power_error": (powers.std(0, ddof=1) / np.sqrt(len(powers)) / expected).tolist(),
+        "power_error": (_spread(powers) / np.sqrt(len(powers)) / expected).tolist(),
         "misfits": misfits(histograms(maps), row) if known and row else {},
     }
+
+
+def density(maps: Tensor) -> np.ndarray:
+    """Density of pixel values in `VALUES`, each map's mean taken off."""
+    off = (maps - maps.mean((2, 3), keepdim=True)).flatten().numpy()
+    return np.histogram(off, bins=VALUES, density=True)[0]
+
+
+def _spread(powers: np.ndarray) -> np.ndarray:
+    return powers.std(0, ddof=1) if len(powers) > 1 else np.zeros(powers.shape[1])
+
+
+def real_maps() -> dict[str, Tensor]:
+    """The two real maps of the data folder, (1, 1, side, side) each; those that are not there are
+    left out."""
+    found = {}
+    for entry in registry.registry("cosmology"):
+        if entry.path.is_file():
+            wide = "320" in entry.name
+            data = real.read_fits(entry.path, rebin=2 if wide else 1)
+            label = "real, cosmology 1" if wide else "real, cosmology not stated"
+            found[label] = torch.from_numpy(data)[None, None]
+    return found

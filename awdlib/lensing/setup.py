@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib.datasets.cosmology import simulated
+from awdlib.datasets import registry
+from awdlib.datasets.cosmology import real, simulated
 from awdlib.datasets.cosmology.mapset import MapSet
 from awdlib.datasets.cosmology.simulated import CHUNK, Block, Recipe
+from awdlib.datasets.registry import DataError
 
 LAMS = np.array([0.005, 0.01, 0.02])
 GAMMAS = np.append(0, np.geomspace(0.001, 0.05, 10).round(5))
@@ -41,8 +43,12 @@ class Size:
         Training maps of each cosmology that wavelets are distilled on, maps a step, and epochs.
     width, epochs : int
         Of the network.
-    fidelity_maps : int
-        Maps of the particle mesh that are held against the real ones, a cosmology.
+    fidelity : mapping of kind to (cosmologies, maps of each)
+        Simulated maps that are held against theory and real ones, 256 pixels wide.
+    looked_at : int
+        Test maps whose activation maps are measured.
+    artefact : tuple of int
+        Training maps of each cosmology with a planted artefact, and epochs of their network.
     bootstrap : int
         Samples.
     dtype : torch.dtype
@@ -62,7 +68,9 @@ class Size:
     awd_epochs: int
     width: int
     epochs: int
-    fidelity_maps: int
+    fidelity: dict[str, tuple[tuple[int, ...], int]]
+    looked_at: int
+    artefact: tuple[int, int]
     bootstrap: int
     dtype: torch.dtype = field(default=torch.float32)
 
@@ -75,18 +83,22 @@ SIZES = {
     "smoke": Size(
         recipe=Recipe("shells", pixels=64), cosmologies=(0, 1, 3, 4), train=40, select=12, test=12,
         lams=(0, 2), gammas=(0, 4, 8), seeds=(1,), awd_maps=6, awd_batch=12, awd_epochs=2,
-        width=4, epochs=3, fidelity_maps=0, bootstrap=200, dtype=torch.float64,
+        width=4, epochs=3, fidelity={"shells": ((0,), 4)}, looked_at=8, artefact=(24, 6),
+        bootstrap=200, dtype=torch.float64,
     ),
     "laptop": Size(
         recipe=Recipe("shells", pixels=128), cosmologies=tuple(range(10)), train=400, select=60,
         test=60, lams=(0, 1, 2), gammas=tuple(range(0, 11, 2)), seeds=(1, 2), awd_maps=20,
-        awd_batch=20, awd_epochs=20, width=16, epochs=12, fidelity_maps=40, bootstrap=10_000,
+        awd_batch=20, awd_epochs=20, width=16, epochs=12, bootstrap=10_000,
+        fidelity={"mesh": ((0, 1), 40), "shells": ((0, 1), 40)}, looked_at=40, artefact=(60, 12),
     ),
     "paper": Size(
         recipe=Recipe("mesh"), cosmologies=tuple(range(10)), train=2000, select=300, test=200,
         lams=(0, 1, 2), gammas=tuple(range(11)), seeds=(1, 2), awd_maps=50, awd_batch=5,
         awd_epochs=50,
-        width=16, epochs=20, fidelity_maps=100, bootstrap=10_000,
+        width=16, epochs=20, bootstrap=10_000,
+        fidelity={"mesh": (tuple(range(10)), 200), "shells": (tuple(range(10)), 200)},
+        looked_at=200, artefact=(60, 12),
     ),
 }  # fmt: skip
 
@@ -133,6 +145,41 @@ def blocks(size: Size, *, shared_box: bool) -> dict[str, list[Block]]:
             ]
             begin += -(-count // CHUNK) * CHUNK
     return found
+
+
+def real_split(size: Size, folder: Path, **options: Any) -> Split | None:
+    """The real maps of MassiveNuS, if the data folder has them, split as the authors split them.
+
+    Looked for in the data folder's ``massivenus``: the authors' ``cosmo_resize_256.npz``, else the
+    FITS files as they are distributed. All maps of a cosmology come from one box.
+
+    Raises
+    ------
+    DataError
+        If the maps are broken, or a cosmology has too few.
+    """
+    place = registry.data_dir() / "massivenus"
+    file = place / "cosmo_resize_256.npz"
+    need = size.train + size.select + size.test
+    if file.is_file():
+        whole = real.authors_file(file, folder, **options)
+    elif place.is_dir():
+        whole = real.massivenus(place, folder, a_cosmology=need, **options)
+    else:
+        return None
+    rows: dict[str, list[np.ndarray]] = {"train": [], "select": [], "test": []}
+    for c in np.unique(whole.cosmology):
+        mine = np.flatnonzero(whole.cosmology == c)
+        if len(mine) < need:
+            raise DataError(
+                f"The real maps in {place} are {len(mine)} of the cosmology "
+                f"{whole.parameters[mine[0]].tolist()}, but {need} are needed."
+            )
+        parts = np.split(mine[:need], [size.train, size.train + size.select])
+        for name, part in zip(rows, parts, strict=True):
+            rows[name].append(part)
+    train, select, test = (whole.take(np.concatenate(parts)) for parts in rows.values())
+    return Split(train, select, test, shared_box=True)
 
 
 def split(

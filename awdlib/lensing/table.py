@@ -110,8 +110,10 @@ def differences(judged: Judged) -> dict[str, dict[str, Any]]:
     }
 
 
-def compression(h: torch.Tensor, gradients: torch.Tensor, maps: MapSet, *, level: int = 4) -> float:
-    """Share of (coefficient, map) pairs with both size and saliency above 1e-3.
+def compression(
+    h: torch.Tensor, gradients: torch.Tensor, maps: MapSet, *, level: int = 4
+) -> np.ndarray:
+    """Share of each map's coefficients with both size and saliency above 1e-3, (maps,).
 
     Parameters
     ----------
@@ -119,6 +121,7 @@ def compression(h: torch.Tensor, gradients: torch.Tensor, maps: MapSet, *, level
     gradients : Tensor, shape (maps, 1, height, width)
         The network's, at the same maps.
     maps : MapSet
+    level : int
     """
     shares = []
     for begin in range(0, len(maps), 20):
@@ -127,12 +130,12 @@ def compression(h: torch.Tensor, gradients: torch.Tensor, maps: MapSet, *, level
         coefficients = dwt.flatten_coeffs(dwt.wavedec2(x, h, level=level))
         scores = dwt.flatten_coeffs(dwt.adjoint_synthesis2(gradients[rows].to(h), h, level=level))
         shares.append(metrics.compression_factors(coefficients, scores))
-    return float(np.concatenate(shares).mean())
+    return np.concatenate(shares)
 
 
 def table2(
     judged: Mapping[bool, Judged],
-    compressions: Mapping[str, Mapping[str, float]],
+    compressions: Mapping[str, Mapping[str, np.ndarray]],
     *,
     source: str,
     n_train: int,
@@ -143,7 +146,7 @@ def table2(
     Parameters
     ----------
     judged : mapping of shared_box to Judged
-    compressions : mapping of model to mapping of output ("omega_m", "m_nu") to float
+    compressions : mapping of model to mapping of output ("omega_m", "m_nu") to factor
     source : str
         What the maps are.
     n_train : int
@@ -165,13 +168,18 @@ def table2(
                 "name": name, "model": row.label, "source": source, "rmse": one.rmse[name],
                 "rmse_sd": float(one.samples[name].std(ddof=1)), "low": low, "high": high,
                 "rmse_paper": _published(printed, "RMSE of Omega_m", row.column, 1e-2),
-                "compression": own.get("omega_m"), "compression_m_nu": own.get("m_nu"),
+                "compression": _mean(own.get("omega_m")),
+                "compression_m_nu": _mean(own.get("m_nu")),
                 "compression_paper": _published(printed, "compression factor", row.column, 1.0),
                 "n_train": n_train, "n_test": one.n, "shared_box": shared, "teacher_width": width,
             })  # fmt: skip
     frame = pd.DataFrame(records)
     optional = ("rmse_paper", "compression", "compression_m_nu", "compression_paper")
     return frame.astype({c: "Float64" for c in optional} | {"teacher_width": "Int64"})
+
+
+def _mean(values: np.ndarray | None) -> float | None:
+    return None if values is None else float(values.mean())
 
 
 def _published(printed: Any, row: str, column: str | None, unit: float) -> float | None:

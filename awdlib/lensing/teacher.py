@@ -85,7 +85,8 @@ def train(
     """
     model = ResNet18(outputs=maps.parameters.shape[1], width=width, seed=seed)
     model = model.to(device, dtype)
-    model.set_units(maps.parameters.mean(0), _spread(maps.parameters))
+    centre, scale = (torch.from_numpy(v) for v in (maps.parameters.mean(0), _spread(maps)))
+    model.set_units(centre, scale, float(maps.read(_some(maps)).std()))
     adams = [Adam(p, lr) for p in model.parameters()]
     config = {
         "width": width, "epochs": epochs, "seed": seed, "batch": batch_size, "lr": lr,
@@ -211,12 +212,16 @@ def gradients(
 
 def _identity(maps: MapSet) -> str:
     """What tells one set of maps from another: names, parameters and a few maps themselves."""
-    some = maps.read(np.unique(np.linspace(0, len(maps) - 1, 8).astype(int))).numpy()
+    some = maps.read(_some(maps)).numpy()
     return array_hash(np.char.encode(maps.names.astype(str)), maps.parameters, some)
 
 
-def _spread(parameters: np.ndarray) -> np.ndarray:
-    spread = parameters.std(0)
+def _some(maps: MapSet, count: int = 20) -> np.ndarray:
+    return np.unique(np.linspace(0, len(maps) - 1, count).astype(int))
+
+
+def _spread(maps: MapSet) -> np.ndarray:
+    spread = maps.parameters.std(0)
     return np.where(spread > 0, spread, 1.0)
 
 

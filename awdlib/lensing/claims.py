@@ -1,0 +1,80 @@
+"""The quantities that the claims about cosmology are judged by, with their intervals."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import metrics
+from awdlib.datasets.cosmology.mapset import MapSet
+from awdlib.lensing import activations, table
+from awdlib.lensing.setup import BELIEVABLE, TARGET
+from awdlib.lensing.table import OVER, Judged
+
+ABSENT: dict[str, Any] = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
+
+
+def expected() -> list[str]:
+    """Names of all quantities; one that a run cannot have is stored as `ABSENT`."""
+    pairs = [f"{a}_minus_{b}" for a, b in table.DIFFERENCES]
+    shapes = ["symmetry", "matched_filter", "activation_ratio", "compression_reduction"]
+    return [*pairs, *shapes, "resnet_r2"]
+
+
+def of_counts(judged: Judged, n_train: int) -> dict[str, dict[str, Any]]:
+    """Differences of RMSE; none where too few maps trained the counts to compare with Table 2."""
+    if n_train < BELIEVABLE:
+        return {}
+    return table.differences(judged)
+
+
+def resnet_r2(
+    predictions: np.ndarray, maps: MapSet, *, count: int = 2000
+) -> dict[str, float | int | str]:
+    """R² of the network for Omega_m on the test maps, with its bootstrap."""
+    truth, n = maps.parameters[:, TARGET], len(maps)
+    picks = np.random.default_rng(1).integers(0, n, (count, n))
+    samples = metrics.bootstrap_r2(truth, predictions, picks)[:, 0]
+    return metrics.estimate(metrics.r2_score(truth, predictions[0]), samples, n, OVER)
+
+
+def over_seeds(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """Mean and range over seeds."""
+    values = np.asarray(values, float)
+    return {
+        "estimate": float(values.mean()), "low": float(values.min()), "high": float(values.max()),
+        "n": len(values), "kind": "range over seeds",
+    }  # fmt: skip
+
+
+def of_filters(h: np.ndarray, matched: torch.Tensor) -> dict[str, dict[str, Any]]:
+    """Are AWD's chosen filters (seeds, taps) symmetric, and like the matched filter?"""
+    taps = torch.from_numpy(h)
+    return {
+        "symmetry": over_seeds(activations.symmetry(taps)),
+        "matched_filter": over_seeds(activations.likeness(taps, matched)),
+    }
+
+
+def of_activations(ratios: np.ndarray, *, count: int = 2000) -> dict[str, Any]:
+    """Mean ratio of activation at peaks and voids to elsewhere, with its bootstrap over maps."""
+    n = len(ratios)
+    samples = ratios[np.random.default_rng(2).integers(0, n, (count, n))].mean(1)
+    return metrics.estimate(float(ratios.mean()), samples, n, OVER)
+
+
+def compression_reduction(
+    awd: np.ndarray, db5: np.ndarray, *, count: int = 2000
+) -> dict[str, float | int | str]:
+    """1 minus AWD's compression factor over DB5's.
+
+    Parameters
+    ----------
+    awd, db5 : numpy.ndarray, shape (test maps,)
+        Shares of each map; AWD's are means over seeds.
+    """
+    n = len(awd)
+    picks = np.random.default_rng(3).integers(0, n, (count, n))
+    samples = 1 - awd[picks].mean(1) / db5[picks].mean(1)
+    return metrics.estimate(1 - awd.mean() / db5.mean(), samples, n, OVER)

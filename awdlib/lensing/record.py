@@ -1,0 +1,252 @@
+"""What a run of the cosmology experiment stores: the numbers and the arrays of its page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import metrics, peaks
+from awdlib.lensing import activations, artefact, claims, counts, fidelity, table
+from awdlib.lensing.setup import BELIEVABLE, TARGET, Split
+from awdlib.lensing.study import Compared, Examined, Exposed, Looked, Study, chosen_filters, places
+from awdlib.lensing.teacher import Trained
+from awdlib.networks import count_parameters
+from awdlib.sweep import Sweep
+
+NO_ROW = dict.fromkeys(("rmse", "rmse_sd", "low", "high", "compression", "compression_m_nu"))
+D1 = ("awd", "laplace", "roberts", "height")  # panels of Fig. D1
+SHOWN = 4  # its cosmologies
+
+
+def in_words(difference: Mapping[str, Any] | None) -> str | None:
+    """What a difference of RMSE says, in words that its interval allows."""
+    if not difference or difference["low"] is None or difference["high"] is None:
+        return None
+    if difference["high"] < 0:
+        return "better than"
+    return "worse than" if difference["low"] > 0 else "not clearly different from"
+
+
+def rows_of(
+    compared: Compared, shares: Mapping[str, Mapping[str, np.ndarray]]
+) -> dict[str, dict[str, float | None]]:
+    """Every row of Table 2 for the page; one that a run cannot have is all None."""
+    judged, rows = compared.judged, {}
+    for name in table.ROWS:
+        if name not in judged.rmse:
+            rows[name] = dict(NO_ROW)
+            continue
+        low, high = metrics.interval(judged.samples[name])
+        own = shares.get(name, {})
+        rows[name] = {
+            "rmse": judged.rmse[name], "rmse_sd": float(judged.samples[name].std(ddof=1)),
+            "low": low, "high": high,
+            "compression": float(own["omega_m"].mean()) if own else None,
+            "compression_m_nu": float(own["m_nu"].mean()) if own else None,
+        }  # fmt: skip
+    return rows
+
+
+def quantities(
+    study: Study,
+    maps: Split,
+    compared: Compared,
+    shares: Mapping[str, Mapping[str, np.ndarray]],
+    looked: Looked,
+) -> dict[str, Any]:
+    """The quantities of all claims."""
+    made: dict[str, Any] = claims.of_counts(compared.judged, study.size.train)
+    chosen = chosen_filters(compared)
+    if "awd" in chosen:
+        made |= claims.of_filters(chosen["awd"], looked.matched)
+    if "awd" in shares and study.size.train >= BELIEVABLE:
+        made["compression_reduction"] = claims.compression_reduction(
+            shares["awd"]["omega_m"], shares["db5"]["omega_m"]
+        )
+    if "resnet" in compared.predictions:
+        made["resnet_r2"] = claims.resnet_r2(compared.predictions["resnet"], maps.test)
+    if looked.ratios:
+        ratios = looked.ratios["awd", "integrated_gradients"]["both"]
+        made["activation_ratio"] = claims.of_activations(ratios)
+    return {key: claims.ABSENT for key in claims.expected()} | made
+
+
+def filters_of(compared: Compared, looked: Looked) -> dict[str, dict[str, float]]:
+    """Symmetry and likeness to the matched filter of the chosen filters' first members."""
+    found = {}
+    for name, h in chosen_filters(compared).items():
+        first = torch.from_numpy(h[:1])
+        found[name] = {
+            "symmetry": float(activations.symmetry(first)[0]),
+            "matched": float(activations.likeness(first, looked.matched)[0]),
+        }
+    return found
+
+
+def examined_of(examined: Mapping[str, Mapping[int, Examined]]) -> dict[str, Any]:
+    """The numbers of the fidelity section, by kind and row of Table D1."""
+    return {
+        kind: {f"c{c + 1}": one.numbers for c, one in mine.items()}
+        for kind, mine in examined.items()
+    }
+
+
+def numbers_of(
+    study: Study,
+    maps: Split,
+    examined: Mapping[str, Mapping[int, Examined]],
+    trained: Trained | None,
+    swept: Sweep,
+    compared: Mapping[bool, Compared],
+    shares: Mapping[str, Mapping[str, np.ndarray]],
+    looked: Looked,
+    exposed: Exposed | None,
+) -> dict[str, Any]:
+    """All numbers of the page, nested."""
+    size, main = study.size, compared[maps.shared_box]
+    made = quantities(study, maps, main, shares, looked)
+    plain = table.differences(main.judged)
+    other = compared.get(True) if not maps.shared_box else None
+    picked = main.picked.get("awd")
+    return {
+        "data": {
+            "source": maps.train.source, "n_train": size.train, "n_select": len(maps.select),
+            "n_test": len(maps.test), "pixels": maps.train.size[0],
+            "cosmologies": len(np.unique(maps.train.cosmology)), "shared_box": maps.shared_box,
+            "believable": size.train >= BELIEVABLE,
+        },
+        "size": {
+            "lams": len(swept.lams), "gammas": len(swept.gammas), "seeds": len(swept.seeds),
+            "budget": len(size.lams) * len(size.gammas), "epochs": size.awd_epochs,
+            "awd_maps": size.awd_maps, "batch": size.awd_batch, "bootstrap": size.bootstrap,
+        },
+        "fidelity": examined_of(examined),
+        "teacher": {
+            "width": size.width, "epochs": len(trained.curve),
+            "parameters": count_parameters(trained.model), "select_rmse": trained.curve.min(),
+        } if trained else dict.fromkeys(("width", "epochs", "parameters", "select_rmse")),
+        "table2": rows_of(main, shares),
+        "shared": rows_of(other, {}) if other else {n: dict(NO_ROW) for n in table.ROWS},
+        "claims": made,
+        "words": {key: in_words(plain.get(key)) for key in claims.expected()},
+        "chosen": places(swept, picked) if picked else [],
+        "filters": filters_of(main, looked),
+        "activation": {
+            f"{name}_{method}": {key: float(np.mean(values)) for key, values in one.items()}
+            for (name, method), one in looked.ratios.items()
+        },
+        "artefact": exposed.numbers if exposed else None,
+    }  # fmt: skip
+
+
+def arrays_of(
+    study: Study,
+    maps: Split,
+    examined: Mapping[str, Mapping[int, Examined]],
+    trained: Trained | None,
+    swept: Sweep,
+    compared: Compared,
+    looked: Looked,
+    exposed: Exposed | None,
+) -> dict[str, np.ndarray]:
+    """All arrays of the page."""
+    arrays: dict[str, np.ndarray] = {
+        "h": swept.h.cpu().numpy(), "lams": swept.lams, "gammas": swept.gammas,
+        "matched": looked.matched.numpy(),
+        **{f"filters_{name}": h for name, h in chosen_filters(compared).items()},
+        **{f"activation_{name}": one.astype(np.float16) for name, one in looked.examples.items()},
+        "rows": looked.rows,
+    }  # fmt: skip
+    if exposed:
+        arrays |= {f"artefact_{n}": one.astype(np.float16) for n, one in exposed.examples.items()}
+    for kind, mine in examined.items():
+        for c, one in mine.items():
+            arrays[f"density_{kind}_{c + 1}"] = one.density
+            arrays |= {f"{n}_{kind}_{c + 1}": values for n, values in one.histograms.items()}
+    for name in D1:
+        if name in compared.picked:
+            statistic, mean = _mean_histograms(maps, compared, name)
+            low, high = statistic.range
+            arrays[f"d1_{name}"] = mean
+            arrays[f"d1_edges_{name}"] = np.linspace(low, high, peaks.BINS + 1)
+    if trained:
+        arrays["curve"] = trained.curve
+    return arrays
+
+
+def _mean_histograms(
+    maps: Split, compared: Compared, name: str
+) -> tuple[counts.Statistic, np.ndarray]:
+    """Mean histograms of the training maps of the first cosmologies, (cosmologies, bins).
+
+    A wavelet's four filters are counted together.
+    """
+    one, train = compared.picked[name], maps.train
+    shown = list(dict.fromkeys(train.cosmology.tolist()))[:SHOWN]
+    means = [one.train[0][train.cosmology == c].mean(0) for c in shown]
+    return one.statistics[0], np.stack(means).reshape(len(shown), -1, peaks.BINS).sum(1)
+
+
+def shown_cosmologies(maps: Split) -> list[str]:
+    """Omega_m of the cosmologies of `arrays_of`'s mean histograms."""
+    train = maps.train
+    shown = list(dict.fromkeys(train.cosmology.tolist()))[:SHOWN]
+    return [f"{train.parameters[train.cosmology == c][0, TARGET]:.3f}" for c in shown]
+
+
+BANDS = np.sqrt(fidelity.BANDS[1:] * fidelity.BANDS[:-1])  # middles, for drawing
+FRAME = (artefact.CORNER, artefact.SIDE)  # of the planted artefact
+
+
+def printed_fidelity(res: Any) -> Any:
+    """The fidelity section's numbers as text, a pandas.DataFrame: a row a kind and cosmology.
+
+    Parameters
+    ----------
+    res : awdlib.results.Results
+        Of the chapter.
+    """
+    import pandas as pd
+
+    rows = []
+    for kind, mine in res["fidelity"].items():
+        for name, one in mine.items():
+            power = np.array(one["power"])[1:-1]  # the first and last bands hold few waves
+            row = {
+                "maps": f"{'particle mesh' if kind == 'mesh' else 'shells'}, no. {name[1:]}",
+                "number": one["maps"], "power / theory": f"{power.min():.2f}–{power.max():.2f}",
+                **{key: f"{one['moments'][key]:{form}}" for key, form in MOMENTS.items()},
+            }  # fmt: skip
+            for statistic, both in one["misfits"].items():
+                row[f"{statistic}: misfit, total"] = f"{both['misfit']:.2f}, {both['total']:.2f}"
+            rows.append(row)
+    return pd.DataFrame(rows).set_index("maps").rename_axis(None).fillna("—")
+
+
+MOMENTS = {"sd": ".4f", "skewness": ".2f", "kurtosis": ".1f", "peaks": ".0f"}
+
+
+def printed_table2(frame: Any) -> Any:
+    """`table.table2` as text for a page, a pandas.DataFrame indexed by model."""
+    import pandas as pd
+
+    def text(value: Any, form: str) -> str:
+        return "—" if pd.isna(value) else f"{value:{form}}"
+
+    rows = []
+    for name in dict.fromkeys(frame["name"]):
+        both = {bool(r["shared_box"]): r for r in frame[frame["name"] == name].to_dict("records")}
+        main = both[min(both)]
+        row = {
+            "model": main["model"], "RMSE (sd)": f"{main['rmse']:.4f} ({main['rmse_sd']:.4f})",
+            "95 %": f"{main['low']:.4f}–{main['high']:.4f}",
+            "paper": text(main["rmse_paper"], ".4f"),
+            "compression": text(main["compression"], ".3f"),
+            "by m_ν": text(main["compression_m_nu"], ".3f"),
+            "paper ": text(main["compression_paper"], ".3f"),
+        }  # fmt: skip
+        if len(both) > 1:
+            row["RMSE, shared box"] = f"{both[True]['rmse']:.4f} ({both[True]['rmse_sd']:.4f})"
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("model").rename_axis(None)
