@@ -206,7 +206,7 @@ printed.cases(res.tables["cases"])
 # - **Another is sparser.** The method looks for the sparsest attributions. Where even what was planted, seen by a network without errors, is more concentrated in the found wavelet than in the true one, the truth is not the minimum that is searched, and only a start beside it could end there. This happens where the signal's edges cut the planted atoms (*spread* above 1): another wavelet may describe what remains more briefly.
 # - **Only the approximation band.** A response planted there says little about the filter: three adjacent scaling functions add up to nearly a plateau, for every wavelet (the ψ that we judge by is not in it at all). The rows with band cA4 show what comes of it.
 # - **The network's errors.** What was planted is most concentrated in the truth, the network's gradients are not: what it has not learned cannot be distilled. Noise and few examples act this way ({numref}`fig-synthetic-conditions`).
-# - **Missed.** The truth is more concentrated, yet the search ended elsewhere: its basin is narrow, and narrower with each angle more, or the rule took a shorter filter.
+# - **Missed.** The truth is more concentrated, yet the search ended elsewhere: its basin is narrow, and narrower with each angle more; or the rule took a shorter filter; or the truth's own length was not among those tried.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-synthetic-conditions", "caption": "Distance from DB5 against the response's noise and against the number of training examples (from nothing, chosen without the truth; marks as before; line: median; simulated by design). The response itself has a standard deviation of {val}`synthetic:data.sd:.1f`."}}
 panels = {

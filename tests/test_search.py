@@ -160,3 +160,23 @@ def test_progress_counts_stages():
     seen = []
     search.search(randn(8, 1, 32), 4, stages=QUICK, level=2, progress=lambda *a: seen.append(a))
     assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_padded_filters_with_ends_of_nearly_zero_can_be_starts():
+    # such starts come up in long searches; their angles are lost to rounding below 1e-5
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(3000):
+        short = filters.taps_from_angles(filters.random_angles(1, 6, generator))
+        angles = filters.angles_from_taps(search.pad(short, 16)[2])[:-1]
+        dust = 1e-6 * torch.randn(len(angles), generator=generator, dtype=torch.float64)
+        start = search.pad(search._taps((angles + dust)[None]), 18)[1]
+        back = search._taps(search._angles(start, 18)[None])[0]
+        if (back - start).abs().max() > 1e-6:
+            break
+    else:
+        raise AssertionError("no such start was met")
+    assert (back - start).abs().max() < 1e-4
+    gradients = torch.randn(20, 1, 32, generator=generator)
+    stages = [search.Stage(2, 1, 2, 0.1), search.Stage(1, 4, 2, 0.05)]
+    found = search.search(gradients, 18, level=2, seed=1, starts=start[None], stages=stages)
+    assert torch.isfinite(found.norm).all()

@@ -81,8 +81,8 @@ class Size:
 
 SIZES = {
     "smoke": Size(
-        recipe=Recipe("shells", pixels=64), cosmologies=(0, 1, 3, 4), train=40, select=12, test=12,
-        lams=(0, 2), gammas=(0, 4, 8), seeds=(1,), awd_maps=6, awd_batch=12, awd_epochs=2,
+        recipe=Recipe("shells", pixels=64), cosmologies=(1, 3, 4), train=120, select=16, test=16,
+        lams=(0, 2), gammas=(0, 4), seeds=(1,), awd_maps=6, awd_batch=12, awd_epochs=2,
         width=4, epochs=3, fidelity={"shells": ((0,), 4)}, looked_at=8, artefact=(24, 6),
         bootstrap=200, dtype=torch.float64,
     ),

@@ -130,9 +130,8 @@ SIZES = {
             "sym5": ((0, 4), (0, 1, 9, 13, 17, 20), 1),
             "coif2": ((0, 4), (0, 1, 10, 12, 14, 17, 20), 2),
         },
-        epochs=40, lengths=(6, 8, 10, 12), effort=Effort(1024, ratios=(0.0, 0.1)),
-        other_effort=Effort(1024), controls=2048,
-        truths=("db3", "db4", "sym4", "random0", "random1"),
+        epochs=30, lengths=(6, 8, 10, 12), effort=Effort(1024, ratios=(0.0, 0.1)),
+        other_effort=Effort(1024), controls=2048, truths=("db3", "db4", "sym4", "random0"),
         conditions=conditions(
             Setting(n=3000, held=1000, epochs=40), noise=(1.0, 3.0), n=(500,), bands=(0, 1),
             shifts=(),

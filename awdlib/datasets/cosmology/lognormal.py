@@ -74,9 +74,7 @@ def prepare(cosmology: Cosmology, *, pixels: int = 256, resolution: float = FIEL
         amplitudes.append(np.sqrt(waves))
         shifts.append(shift)
         variances.append(gaussian[0, 0])
-    stack = [
-        torch.tensor(np.array(x), dtype=torch.float32) for x in (amplitudes, shifts, variances)
-    ]
+    stack = [torch.tensor(np.array(x)) for x in (amplitudes, shifts, variances)]
     return Shells(stack[0], stack[1][:, None, None], stack[2][:, None, None], pixels)
 
 
@@ -91,10 +89,11 @@ def convergence(shells: Shells, *, seed: Sequence[int]) -> Tensor:
     """
     draw = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
     wide = shells.amplitude.shape[1]
-    white = torch.from_numpy(draw.standard_normal((SHELLS, wide, wide), dtype=np.float32))
+    # in double precision, so that the rounded map is the same on every machine but for rare bits
+    white = torch.from_numpy(draw.standard_normal((SHELLS, wide, wide)))
     field = torch.fft.irfft2(torch.fft.rfft2(white) * shells.amplitude, s=(wide, wide))
     total = (shells.shift * torch.expm1(field - shells.variance / 2)).sum(0)
-    return total[: shells.pixels, : shells.pixels].clone()[None]
+    return total[: shells.pixels, : shells.pixels].float()[None]
 
 
 def pixel_power(
