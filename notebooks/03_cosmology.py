@@ -159,7 +159,7 @@ record.printed_table2(frame)
 # %% [markdown]
 # ## The wavelets
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cosmology-filters", "caption": "A {val}`cosmology:data.source` map; ψ and the four 3 × 3 filters of wavelets (the counterpart of the paper's Fig. 2C). Symmetry: cosine of LL with itself turned by 180°. Matched filter: cosine of LL with the best linear filter for the mean high peak in the correlated rest of a map."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cosmology-filters", "caption": "A {val}`cosmology:data.source` map; ψ and the four 3 × 3 filters of wavelets (the counterpart of the paper's Fig. 2C). Symmetry: cosine of LL with itself turned by 180°. Matched filter: cosine of LL with the mean profile of high peaks, the best linear filter for them in the white noise of a survey."}}
 chosen = {
     "AWD": res.arrays["filters_awd"][0],
     "DB5": res.arrays["filters_db5"][0],

@@ -354,7 +354,6 @@ def test_symmetry_and_matched_filter(tmp_path):
     db5 = activations.symmetry(filters.lowpass("db5"))[0]
     a = np.array([0.1601, 0.6038, 0.7243])
     assert db5 == pytest.approx((a @ a[::-1] / (a @ a)) ** 2, abs=1e-3)
-    # in white noise the matched filter is the profile itself
     rng = np.random.default_rng(5)
     x = rng.normal(size=(60, 48, 48))
     stamp = np.array([[1.0, 2, 1], [2, 6, 3], [1, 2, 1]]) * 2

@@ -22,30 +22,21 @@ def symmetry(h: Tensor) -> np.ndarray:
 
 
 def matched_filter(maps: MapSet, *, count: int = 200) -> Tensor:
-    """The 3x3 matched filter of high peaks: their mean profile, weighted against the rest of a map.
+    """The 3x3 matched filter of high peaks, which is their mean profile above the mean of a map.
 
-    The best linear filter for a profile t in noise of covariance C is C^-1 t; here C is that of
-    all 3x3 patches of the maps.
+    The best linear filter for a profile in noise of covariance C is C^-1 times the profile. The
+    noise of a survey comes from the shapes of galaxies and is white, so C is a multiple of 1.
 
     Parameters
     ----------
     maps : MapSet
-        Training maps; the first `count` are used.
+        Training maps, of which `count` are used.
+    count : int
     """
     x = maps.read(np.linspace(0, len(maps) - 1, min(count, len(maps))).astype(int)).double()
     found = peaks.patches(x)
     high = found.patches[:, 4] > PEAK_SD * x.std()
-    profile = found.patches[high].mean(0) - x.mean()
-    every = nn.functional.unfold(x - x.mean(), 3).transpose(1, 2).reshape(-1, 9)
-    covariance = every.T @ every / len(every)
-    return torch.linalg.solve(covariance, profile).reshape(3, 3)
-
-
-def profile(maps: MapSet, *, count: int = 200) -> Tensor:
-    """The mean 3x3 profile of high peaks of the first `count` maps."""
-    x = maps.read(np.linspace(0, len(maps) - 1, min(count, len(maps))).astype(int)).double()
-    found = peaks.patches(x)
-    return found.patches[found.patches[:, 4] > PEAK_SD * x.std()].mean(0).reshape(3, 3)
+    return (found.patches[high].mean(0) - x.mean()).reshape(3, 3)
 
 
 def likeness(h: Tensor, template: Tensor) -> np.ndarray:

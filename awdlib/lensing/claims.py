@@ -18,7 +18,7 @@ ABSENT: dict[str, Any] = {"estimate": None, "low": None, "high": None, "n": None
 def expected() -> list[str]:
     """Names of all quantities; one that a run cannot have is stored as `ABSENT`."""
     pairs = [f"{a}_minus_{b}" for a, b in table.DIFFERENCES]
-    shapes = ["symmetry", "matched_filter", "activation_ratio", "compression_reduction"]
+    shapes = ["symmetry", "matched_filter", "activation_ratio", "lower_compression"]
     return [*pairs, *shapes, "resnet_r2"]
 
 
@@ -64,7 +64,7 @@ def of_activations(ratios: np.ndarray, *, count: int = 2000) -> dict[str, Any]:
     return metrics.estimate(float(ratios.mean()), samples, n, OVER)
 
 
-def compression_reduction(
+def lower_compression(
     awd: np.ndarray, db5: np.ndarray, *, count: int = 2000
 ) -> dict[str, float | int | str]:
     """1 minus AWD's compression factor over DB5's.

@@ -61,7 +61,7 @@ def quantities(
     if "awd" in chosen:
         made |= claims.of_filters(chosen["awd"], looked.matched)
     if "awd" in shares and study.size.train >= BELIEVABLE:
-        made["compression_reduction"] = claims.compression_reduction(
+        made["lower_compression"] = claims.lower_compression(
             shares["awd"]["omega_m"], shares["db5"]["omega_m"]
         )
     if "resnet" in compared.predictions:
