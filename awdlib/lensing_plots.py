@@ -57,10 +57,9 @@ def fidelity(
     left.axhline(1, color="0.7", lw=0.8, zorder=0)
     for k, (label, (ratio, error)) in enumerate(ratios.items()):
         real = label.startswith("real")
-        colour = "black" if real else OTHERS[k % 4]
         left.errorbar(
-            ell * (1 + 0.02 * k), ratio, error, color=colour, lw=1.4, ms=4, label=label,
-            marker="s" if real else "o", ls="none" if real else DASHES[k % 4],
+            ell * (1 + 0.02 * k), ratio, error, color="black" if real else OTHERS[k % 4], lw=1.4,
+            ms=4, label=label, marker="os^D"[k % 4], ls="none" if real else DASHES[k % 4],
         )  # fmt: skip
     left.set(xscale="log", xlabel="multipole l", ylabel="power / theory", ylim=(0.5, 1.5))
     left.legend(fontsize=8)
@@ -68,7 +67,7 @@ def fidelity(
         real = label.startswith("real")
         right.plot(
             values, density, color="black" if real else OTHERS[k % 4], label=label,
-            ls="-" if real else DASHES[k % 4], lw=2 if real else 1.4,
+            ls=DASHES[k % 4], lw=2 if real else 1.4,
         )  # fmt: skip
     right.set(yscale="log", xlabel="convergence κ of a pixel", ylabel="density")
     right.legend(fontsize=8)

@@ -82,16 +82,6 @@ def patches(maps: Tensor) -> Peaks:
     return Peaks(torch.stack(around, 1), of_map, len(maps))
 
 
-def join(parts: Sequence[Peaks]) -> Peaks:
-    """Peaks of consecutive sets of maps as one."""
-    offsets = np.cumsum([0] + [part.maps for part in parts])
-    return Peaks(
-        torch.cat([part.patches for part in parts]),
-        torch.cat([part.of_map + int(o) for part, o in zip(parts, offsets, strict=False)]),
-        int(offsets[-1]),
-    )
-
-
 def heights(peaks: Peaks) -> Tensor:
     """The peaks' own values, shape (peaks, 1)."""
     return peaks.patches[:, 4:5]
@@ -163,14 +153,38 @@ def histogram(peaks: Peaks, values: Tensor, low: float, high: float, bins: int =
     Tensor
         Counts, shape (maps, columns × bins), float64: the columns' histograms one after the other.
     """
-    columns = values.shape[1]
     edges = torch.linspace(low, high, bins + 1, dtype=torch.float64, device=values.device)
+    closed = torch.cat([edges[:-1], torch.nextafter(edges[-1:], edges[-1:] + 1)])
+    return histogram_between(peaks, values, closed).reshape(peaks.maps, -1).double()
+
+
+def histograms(
+    peaks: Peaks, values: Tensor, low: float, highs: Sequence[float], bins: int = BINS
+) -> list[Tensor]:
+    """`histogram` for several ranges with one lower end, in the time of one.
+
+    Values are counted once between the edges of all ranges; each range's bins are sums of these.
+    (A value that is exactly an upper end is left out.)
+    """
+    columns = values.shape[1]
+    ranges = [np.linspace(low, high, bins + 1) for high in highs]
+    fine = np.unique(np.concatenate(ranges))
+    counted = histogram_between(peaks, values, torch.from_numpy(fine).to(values.device))
+    total = torch.nn.functional.pad(counted.cumsum(-1), (1, 0))
+    places = [torch.from_numpy(np.searchsorted(fine, edges)) for edges in ranges]
+    return [
+        total[..., at].diff(dim=-1).reshape(peaks.maps, columns * bins).double() for at in places
+    ]
+
+
+def histogram_between(peaks: Peaks, values: Tensor, edges: Tensor) -> Tensor:
+    """Counts of values between growing edges, (maps, columns, edges - 1); the last is open."""
+    columns, bins = values.shape[1], len(edges) - 1
     place = torch.bucketize(values.double().contiguous(), edges, right=True) - 1
-    place[values == edges[-1]] = bins - 1
     inside = (place >= 0) & (place < bins)
     cell = peaks.of_map[:, None] * columns + torch.arange(columns, device=values.device)
     counts = torch.bincount((cell * bins + place)[inside], minlength=peaks.maps * columns * bins)
-    return counts.reshape(peaks.maps, columns * bins).double()
+    return counts.reshape(peaks.maps, columns, bins)
 
 
 class NearestCosmology:
@@ -214,8 +228,8 @@ class NearestCosmology:
 
     def distances(self, features: Tensor) -> Tensor:
         """chi^2 to every cosmology, shape (maps, cosmologies)."""
-        off = features[:, None] - self.mean
-        return torch.einsum("mcf,cfg,mcg->mc", off, self.inverse, off)
+        off = features - self.mean[:, None]
+        return ((off @ self.inverse) * off).sum(-1).T
 
     def predict(self, features: Tensor) -> np.ndarray:
         """The nearest cosmology's label of each map."""

@@ -167,6 +167,7 @@ def test_massivenus_maps_are_read_as_distributed(tmp_path):
     data = rng.normal(size=(512, 512)).astype(np.float32)
     write_map(original(tmp_path / "in"), data)
     write_map(original(tmp_path / "in", 2, "mnv0.00000_om0.30000_As2.1000"), data + 1)
+    write_map(original(tmp_path / "in", 3, "mnv0.20000_om0.31000_As2.1000"), data)  # not in D1
     found = real.massivenus(tmp_path / "in", tmp_path / "out")
     assert found.source == "MassiveNuS"
     np.testing.assert_allclose(found.parameters, [[0, 0.3, 2.1], [0.06271, 0.38154, 2.2004]])
@@ -206,6 +207,10 @@ def test_what_is_no_fits_file_and_what_is_not_there_is_said(tmp_path):
     file.write_bytes(b"<html>Not found</html>")
     with pytest.raises(DataError, match="cannot be read as FITS"):
         real.massivenus(tmp_path, tmp_path / "out")
+    other = original(tmp_path / "other", 1, "mnv0.20000_om0.31000_As2.1000")
+    write_map(other, np.zeros((512, 512)))
+    with pytest.raises(DataError, match="None of the maps .* Table D1"):
+        real.massivenus(tmp_path / "other", tmp_path / "out")
     with pytest.raises(DataError, match="no maps named"):
         real.massivenus(tmp_path / "elsewhere", tmp_path / "out")
     with pytest.raises(DataError, match=r"no .fits or .npy maps"):
@@ -247,8 +252,8 @@ def test_notes_say_what_a_piece_is(tmp_path):
     simulated.make(tmp_path, SHELLS, [Block(2, 0, 0, 3)])
     (note,) = tmp_path.rglob("*.json")
     stored = json.loads(note.read_text())
-    assert stored["source"] == "lognormal shells"
     assert stored["key"]["kind"] == "shells"
+    assert stored["source"] == "simulated (lognormal shells)"
     assert len(stored["sha256"]) == 64
 
 

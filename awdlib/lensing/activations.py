@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from awdlib import dwt, peaks
-from awdlib.attribution import from_gradients, input_gradients
+from awdlib.attribution import from_gradients
 from awdlib.datasets.cosmology.mapset import MapSet
 
 KEPT = 600  # coefficients of an activation map; a map of 256 x 256 has 73,839
@@ -39,6 +39,13 @@ def matched_filter(maps: MapSet, *, count: int = 200) -> Tensor:
     return (found.patches[high].mean(0) - x.mean()).reshape(3, 3)
 
 
+def share_in_window(h: Tensor) -> np.ndarray:
+    """Share of the squares of all ten taps of h that its window of three holds, (filters,)."""
+    kernel = peaks.wavelet_kernels(h)[:, 0]
+    total = (torch.atleast_2d(h) ** 2).sum(1)
+    return (kernel.flatten(1).square().sum(1).sqrt() / total).numpy()
+
+
 def likeness(h: Tensor, template: Tensor) -> np.ndarray:
     """Cosine between the 3x3 approximation filter and a template, (filters,)."""
     kernel = peaks.wavelet_kernels(h)[:, 0].flatten(1)
@@ -46,23 +53,16 @@ def likeness(h: Tensor, template: Tensor) -> np.ndarray:
 
 
 def activation_maps(
-    model: nn.Module,
-    x: Tensor,
-    h: Tensor,
-    *,
-    target: int,
-    method: Any = "integrated_gradients",
-    kept: int = KEPT,
+    slopes: Tensor, x: Tensor, h: Tensor, *, method: Any, kept: int = KEPT
 ) -> Tensor:
     """Attributions in the wavelet domain, all but the largest set to zero, and transformed back.
 
     Parameters
     ----------
-    model : torch.nn.Module
+    slopes : Tensor
+        The network's gradients at `x` by `method`, see `awdlib.attribution.input_gradients`.
     x : Tensor, shape (maps, 1, height, width)
     h : Tensor, shape (taps,)
-    target : int
-        Which output.
     method : str
         ``"integrated_gradients"`` is what App. D.2 says; ``"input_x_gradient"`` is what the
         authors' code computes, as its path never leaves the map.
@@ -74,7 +74,6 @@ def activation_maps(
     Tensor
         Shape of `x`.
     """
-    slopes = input_gradients(model, x, target=target, method=method, batch_size=16)
     scores = from_gradients(slopes, x, h, level=LEVEL, method=method)
     flat = dwt.flatten_coeffs(scores)
     together = torch.cat([s.flatten(1) for s in flat], 1)

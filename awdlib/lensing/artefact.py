@@ -23,6 +23,11 @@ class Planted(MapSet):
 
     strength: float = 1.0
 
+    @property
+    def identity(self) -> str:
+        """As of the maps without the pattern, and its strength."""
+        return f"{super().identity}, with an artefact of {self.strength}"
+
     def read(self, rows: list[int] | np.ndarray) -> Tensor:  # type: ignore[override]
         """Some maps with the pattern, float32 (rows, 1, height, width)."""
         return stamped(super().read(rows), self.parameters[rows, 1], self.strength)

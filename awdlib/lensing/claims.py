@@ -9,8 +9,8 @@ import torch
 from awdlib import metrics
 from awdlib.datasets.cosmology.mapset import MapSet
 from awdlib.lensing import activations, table
-from awdlib.lensing.setup import BELIEVABLE, TARGET
-from awdlib.lensing.table import OVER, Judged
+from awdlib.lensing.setup import TARGET
+from awdlib.lensing.table import OVER
 
 ABSENT: dict[str, Any] = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
 
@@ -20,13 +20,6 @@ def expected() -> list[str]:
     pairs = [f"{a}_minus_{b}" for a, b in table.DIFFERENCES]
     shapes = ["symmetry", "matched_filter", "activation_ratio", "lower_compression"]
     return [*pairs, *shapes, "resnet_r2"]
-
-
-def of_counts(judged: Judged, n_train: int) -> dict[str, dict[str, Any]]:
-    """Differences of RMSE; none where too few maps trained the counts to compare with Table 2."""
-    if n_train < BELIEVABLE:
-        return {}
-    return table.differences(judged)
 
 
 def resnet_r2(

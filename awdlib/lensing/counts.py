@@ -1,21 +1,24 @@
 """Peak counts of sets of maps: histograms by any filter, chosen on selection maps, tested once."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from awdlib import peaks
+from awdlib import filters, peaks
 from awdlib.datasets.cosmology.mapset import MapSet
-from awdlib.ledger import Ledger, array_hash, code_hash, gather
+from awdlib.ledger import Ledger, code_hash, gather
 from awdlib.threads import one_thread
 
 RANGES = tuple(np.linspace(0.015, 0.035, 5).round(6).tolist())  # of wavelets' histograms
 CHUNK = 100
+_HERE = sys.modules[__name__]
 
 
 @dataclass(frozen=True)
@@ -57,34 +60,55 @@ def count(
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[np.ndarray]:
-    """Histograms of every map by each statistic, each (maps, bins or 4 × bins), uint16.
-
-    Maps are read some at a time, and each of these pieces is kept in the ledger.
-    """
-    settings = [asdict(s) for s in statistics]
-    book = Ledger(ledger, {"count": settings, "code": code_hash(peaks)}) if ledger else None
-    tasks: list[tuple[dict[str, Any], tuple[Any, ...]]] = []
-    for begin in range(0, len(maps), CHUNK):
-        part = maps.take(np.arange(begin, min(begin + CHUNK, len(maps))))
-        key = {"maps": array_hash(part.read(np.arange(len(part))).numpy())} if book else {}
-        tasks.append((key, (part, tuple(statistics))))
-    pieces = gather(book, tasks, count_some, executor=executor, progress=progress)
+    """Histograms of every map by each statistic, each (maps, bins or 4 × bins), uint16."""
+    config = {"count": [asdict(s) for s in statistics], "code": code_hash(peaks, filters, _HERE)}
+    pieces = in_pieces(
+        maps, count_some, tuple(statistics), config,
+        ledger=ledger, executor=executor, progress=progress,
+    )  # fmt: skip
     return [np.concatenate([p[f"{k:04}"] for p in pieces]) for k in range(len(statistics))]
 
 
+def in_pieces(
+    maps: MapSet,
+    compute: Callable[..., dict[str, np.ndarray]],
+    argument: Any,
+    config: Mapping[str, Any],
+    *,
+    ledger: Path | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict[str, np.ndarray]]:
+    """``compute(some maps, argument)`` for all maps, some at a time, each piece kept in the ledger.
+
+    Parameters
+    ----------
+    compute : callable
+        A function of a module, so that it can be handed to another process.
+    config : mapping
+        What decides the result but for the maps.
+    """
+    book = Ledger(ledger, config) if ledger else None
+    tasks = []
+    for begin in range(0, len(maps), CHUNK):
+        part = maps.take(np.arange(begin, min(begin + CHUNK, len(maps))))
+        tasks.append(({"maps": part.identity}, (part, argument)))
+    return gather(book, tasks, compute, executor=executor, progress=progress)
+
+
 def count_some(maps: MapSet, statistics: Sequence[Statistic]) -> dict[str, np.ndarray]:
-    """`count` for one piece: arrays by number."""
+    """`count` for one piece: arrays by number. Peaks are found once."""
     with one_thread():
         found = peaks.patches(maps.read(np.arange(len(maps))).double())
-        values: dict[tuple[str, tuple[float, ...]], torch.Tensor] = {}
-        histograms = {}
-        for k, statistic in enumerate(statistics):
-            name = (statistic.kind, statistic.h)
-            if name not in values:
-                values = {name: _values(found, statistic)}  # ranges of one filter follow each other
-            counted = peaks.histogram(found, values[name], *statistic.range)
-            histograms[f"{k:04}"] = counted.numpy().astype(np.uint16)
-    return histograms
+        counted: list[torch.Tensor] = []
+        for _, same in groupby(statistics, key=lambda s: (s.kind, s.h)):
+            ranges = list(same)
+            values, (low, high) = _values(found, ranges[0]), ranges[0].range
+            if len(ranges) == 1:
+                counted.append(peaks.histogram(found, values, low, high))
+            else:
+                counted += peaks.histograms(found, values, low, [s.high for s in ranges])
+    return {f"{k:04}": one.numpy().astype(np.uint16) for k, one in enumerate(counted)}
 
 
 def _values(found: peaks.Peaks, statistic: Statistic) -> torch.Tensor:
@@ -114,42 +138,3 @@ def predict(features: np.ndarray, train: MapSet, new: np.ndarray) -> np.ndarray:
 def rmse(prediction: np.ndarray, maps: MapSet) -> float:
     """Root mean square error of Omega_m."""
     return float(np.sqrt(np.mean((prediction - maps.parameters[:, 1]) ** 2)))
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What selection maps chose among statistics.
-
-    Attributes
-    ----------
-    scores : numpy.ndarray
-        RMSE of Omega_m on the selection maps, of every statistic.
-    best : int
-        The smallest one's place.
-    train : numpy.ndarray
-        Features of the training maps, of the best.
-    """
-
-    scores: np.ndarray
-    best: int
-    train: np.ndarray
-
-
-def choose(
-    statistics: Sequence[Statistic], train: MapSet, select: MapSet, **options: Any
-) -> Chosen:
-    """Fit every statistic on the training maps, score it on the selection ones; no test is read.
-
-    Parameters
-    ----------
-    statistics : sequence of Statistic
-    train, select : MapSet
-    **options
-        Of `count`.
-    """
-    of_train, of_select = (count(maps, statistics, **options) for maps in (train, select))
-    scores = np.array([
-        rmse(predict(a, train, b), select) for a, b in zip(of_train, of_select, strict=True)
-    ])  # fmt: skip
-    best = int(scores.argmin())
-    return Chosen(scores, best, of_train[best])

@@ -16,7 +16,7 @@ from awdlib.datasets.cosmology.born import FIELD
 from awdlib.datasets.cosmology.lognormal import pixel_power
 
 BANDS = np.array([300, 500, 800, 1200, 2000, 3000, 4500, 6000, 8000, 10_000, 12_500.0])
-VALUES = np.linspace(-0.05, 0.2, 51)
+VALUES = np.linspace(-0.05, 0.2, 51)  # edges
 FEWEST = 15  # peaks in a bin of the real histograms, below which it is not compared
 STATISTICS = {
     "height": (peaks.heights, peaks.HEIGHTS),
@@ -123,26 +123,30 @@ def misfits(found: Mapping[str, np.ndarray], cosmology: int) -> dict[str, dict[s
     return answer
 
 
-def compare(maps: Tensor, cosmology: Cosmology, row: int | None) -> dict[str, Any]:
-    """Everything that the fidelity page says of some maps of one cosmology.
+def compare(
+    maps: Tensor, counted: Mapping[str, np.ndarray], cosmology: Cosmology, row: int
+) -> dict[str, Any]:
+    """Everything that the page says of the likeness of some maps of one cosmology.
 
     Parameters
     ----------
     maps : Tensor
         Shape (maps, 1, 256, 256).
+    counted : mapping of statistic to numpy.ndarray
+        Their `histograms`.
     cosmology : Cosmology
-    row : int, optional
-        Of Table D1, if the real maps' histograms of it are known.
+    row : int
+        Of Table D1.
     """
     powers = band_powers(maps)
     expected = theory(cosmology, pixels=maps.shape[-1])
-    known = row is not None and (paper.peak_histograms().cosmology == row).any()
+    known = (paper.peak_histograms().cosmology == row).any()
     return {
         "maps": len(maps),
         "moments": moments(maps),
         "power": (powers.mean(0) / expected).tolist(),
         "power_error": (_spread(powers) / np.sqrt(len(powers)) / expected).tolist(),
-        "misfits": misfits(histograms(maps), row) if known and row else {},
+        "misfits": misfits(counted, row) if known else {},
     }
 
 
@@ -157,13 +161,19 @@ def _spread(powers: np.ndarray) -> np.ndarray:
 
 
 def real_maps() -> dict[str, Tensor]:
-    """The two real maps of the data folder, (1, 1, side, side) each; those that are not there are
-    left out."""
+    """The two real maps, (1, 1, side, side) each, those of them that the data folder has.
+
+    Raises
+    ------
+    DataError
+        If one is there and is not what it should be.
+    """
     found = {}
+    missing = {entry.name for entry in registry.missing_files("cosmology")}
     for entry in registry.registry("cosmology"):
-        if entry.path.is_file():
+        if entry.name not in missing:
             wide = "320" in entry.name
             data = real.read_fits(entry.path, rebin=2 if wide else 1)
-            label = "real, cosmology 1" if wide else "real, cosmology not stated"
+            label = "real, no. 1" if wide else "real, cosmology not stated"
             found[label] = torch.from_numpy(data)[None, None]
     return found

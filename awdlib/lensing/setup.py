@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 from awdlib.datasets import registry
-from awdlib.datasets.cosmology import real, simulated
+from awdlib.datasets.cosmology import mapset, real, simulated
 from awdlib.datasets.cosmology.mapset import MapSet
-from awdlib.datasets.cosmology.simulated import CHUNK, Block, Recipe
+from awdlib.datasets.cosmology.simulated import CHUNK, PLANE_BYTES, Block, Recipe
 from awdlib.datasets.registry import DataError
 
 LAMS = np.array([0.005, 0.01, 0.02])
 GAMMAS = np.append(0, np.geomspace(0.001, 0.05, 10).round(5))
-PUBLISHED = {"lam": 0.02, "gamma": 0.00368}
 TARGET = 1  # omega_m among the network's outputs
 TRAINING_BOXES, SELECTION_BOX, TEST_BOX = (0, 1), 2, 3
+PAPERS_WIDTH = 64
 BELIEVABLE = 1000  # training maps a cosmology below which no claim about peak counts is judged
 
 
@@ -49,6 +49,8 @@ class Size:
         Test maps whose activation maps are measured.
     artefact : tuple of int
         Training maps of each cosmology with a planted artefact, and epochs of their network.
+    draws : int
+        Groups of random wavelets, each as many as the grid has fits.
     bootstrap : int
         Samples.
     dtype : torch.dtype
@@ -71,8 +73,14 @@ class Size:
     fidelity: dict[str, tuple[tuple[int, ...], int]]
     looked_at: int
     artefact: tuple[int, int]
+    draws: int
     bootstrap: int
     dtype: torch.dtype = field(default=torch.float32)
+
+    @property
+    def budget(self) -> int:
+        """Fits of the grid: as many random wavelets make a group."""
+        return len(self.lams) * len(self.gammas)
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields as results can keep them."""
@@ -83,7 +91,7 @@ SIZES = {
     "smoke": Size(
         recipe=Recipe("shells", pixels=64), cosmologies=(1, 3, 4), train=120, select=16, test=16,
         lams=(0, 2), gammas=(0, 4), seeds=(1,), awd_maps=6, awd_batch=12, awd_epochs=2,
-        width=4, epochs=3, fidelity={"shells": ((0,), 4)}, looked_at=8, artefact=(24, 6),
+        width=4, epochs=3, fidelity={"shells": ((0,), 4)}, looked_at=8, artefact=(24, 6), draws=2,
         bootstrap=200, dtype=torch.float64,
     ),
     "laptop": Size(
@@ -91,6 +99,7 @@ SIZES = {
         test=60, lams=(0, 1, 2), gammas=tuple(range(0, 11, 2)), seeds=(1, 2), awd_maps=20,
         awd_batch=20, awd_epochs=20, width=16, epochs=12, bootstrap=10_000,
         fidelity={"mesh": ((0, 1), 40), "shells": ((0, 1), 40)}, looked_at=40, artefact=(60, 12),
+        draws=3,
     ),
     "paper": Size(
         recipe=Recipe("mesh"), cosmologies=tuple(range(10)), train=2000, select=300, test=200,
@@ -98,9 +107,15 @@ SIZES = {
         awd_epochs=50,
         width=16, epochs=20, bootstrap=10_000,
         fidelity={"mesh": (tuple(range(10)), 200), "shells": (tuple(range(10)), 200)},
-        looked_at=200, artefact=(60, 12),
+        looked_at=200, artefact=(60, 12), draws=3,
     ),
 }  # fmt: skip
+
+
+def size_for(profile: str, device: str = "cpu") -> Size:
+    """A profile's size; on a GPU the paper profile's network is ResNet-18 as the paper has it."""
+    size = SIZES[profile]
+    return replace(size, width=PAPERS_WIDTH) if (profile, device) == ("paper", "cuda") else size
 
 
 @dataclass(frozen=True)
@@ -147,24 +162,35 @@ def blocks(size: Size, *, shared_box: bool) -> dict[str, list[Block]]:
     return found
 
 
+REAL = ("massivenus", "lensing")  # folders of the data folder: the original maps, and own ones
+
+
+def has_real() -> bool:
+    """Whether the data folder has maps that are to be used instead of simulated ones."""
+    return any((registry.data_dir() / name).is_dir() for name in REAL)
+
+
 def real_split(size: Size, folder: Path, **options: Any) -> Split | None:
     """The real maps of MassiveNuS, if the data folder has them, split as the authors split them.
 
     Looked for in the data folder's ``massivenus``: the authors' ``cosmo_resize_256.npz``, else the
-    FITS files as they are distributed. All maps of a cosmology come from one box.
+    FITS files as they are distributed; or, in its ``lensing``, the user's own maps. All maps of a
+    cosmology come from one box, as far as anybody knows.
 
     Raises
     ------
     DataError
         If the maps are broken, or a cosmology has too few.
     """
-    place = registry.data_dir() / "massivenus"
+    place, own_place = (registry.data_dir() / name for name in REAL)
     file = place / "cosmo_resize_256.npz"
     need = size.train + size.select + size.test
     if file.is_file():
         whole = real.authors_file(file, folder, **options)
     elif place.is_dir():
         whole = real.massivenus(place, folder, a_cosmology=need, **options)
+    elif own_place.is_dir():
+        whole = real.own(own_place, folder, **options)
     else:
         return None
     rows: dict[str, list[np.ndarray]] = {"train": [], "select": [], "test": []}
@@ -172,7 +198,7 @@ def real_split(size: Size, folder: Path, **options: Any) -> Split | None:
         mine = np.flatnonzero(whole.cosmology == c)
         if len(mine) < need:
             raise DataError(
-                f"The real maps in {place} are {len(mine)} of the cosmology "
+                f"The real maps are {len(mine)} of the cosmology "
                 f"{whole.parameters[mine[0]].tolist()}, but {need} are needed."
             )
         parts = np.split(mine[:need], [size.train, size.train + size.select])
@@ -180,6 +206,32 @@ def real_split(size: Size, folder: Path, **options: Any) -> Split | None:
             rows[name].append(part)
     train, select, test = (whole.take(np.concatenate(parts)) for parts in rows.values())
     return Split(train, select, test, shared_box=True)
+
+
+BYTES_A_MAP = 120_000  # of its histograms by all filters in the ledger
+
+
+def need_space(size: Size, folder: Path) -> None:
+    """Refuse an experiment whose maps, lens planes and pieces would not fit, before it begins.
+
+    Raises
+    ------
+    DataError
+        If what is not there yet needs more room than there is.
+    """
+    c = len(size.cosmologies)
+    maps = c * (size.train + size.select + size.test)
+    boxes = 0
+    if size.recipe.kind == "mesh":
+        maps += c * (size.select + size.test)  # those that share a box
+        boxes = c * len({*TRAINING_BOXES, SELECTION_BOX, TEST_BOX})
+    examined = sum(len(some) * count for some, count in size.fidelity.values())
+    needed = (
+        maps * (4 * size.recipe.pixels**2 + BYTES_A_MAP) + examined * 4 * 256**2
+        + boxes * PLANE_BYTES * size.recipe.plane_pixels**2
+    )  # fmt: skip
+    there = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    mapset.need_space(folder, max(0, needed - there))
 
 
 def split(

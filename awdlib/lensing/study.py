@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, filters
+from awdlib import controls, filters, results
 from awdlib.datasets import registry
 from awdlib.datasets.cosmology import simulated
 from awdlib.datasets.cosmology.background import COSMOLOGIES
@@ -34,8 +34,8 @@ from awdlib.progress import progress
 from awdlib.sweep import Sweep, sweep
 
 LEVEL = 4
-SUMMARIES = {"power_spectrum": summaries.power_spectrum, "bispectrum": summaries.bispectrum}
 STANDARD = ("db5", "sym5", "haar")
+PLAIN = ("height", "laplace", "roberts")  # statistics without a wavelet
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,18 @@ class Study:
         return {"ledger": self.ledger, "executor": self.executor}
 
 
+def begin(study: Study, profile: str, data: str) -> results.Run:
+    """Start the run's clock and note what it is made of, before anything is computed."""
+    real = data != "simulated" and profile != "smoke" and setup.has_real()
+    return results.start(
+        "cosmology", profile, source="real" if real else None, device=study.device,
+        seeds=study.size.seeds,
+        parameters={
+            "profile": profile, "data": data, "device": study.device, **study.size.as_dict()
+        },
+    )  # fmt: skip
+
+
 def get_maps(study: Study, data: str = "simulated", *, shared_box: bool = False) -> Split:
     """The maps that train, select and test.
 
@@ -87,13 +99,22 @@ def get_maps(study: Study, data: str = "simulated", *, shared_box: bool = False)
         If real maps are asked for and not there, and as `setup.split` does.
     """
     folder = study.folder / "maps"
-    if data != "simulated" and (found := setup.real_split(study.size, folder)):
-        return found
+    if data != "simulated":
+        try:
+            found = setup.real_split(study.size, folder, progress=progress("real maps, pieces"))
+        except DataError as error:
+            if data == "real":
+                raise
+            print(f"The real maps are not used: {error}")
+            found = None
+        if found:
+            return found
     if data == "real":
         raise DataError(
             "There are no real maps: put MassiveNuS' folders of FITS files, or the authors' "
             f"cosmo_resize_256.npz, into {registry.data_dir() / 'massivenus'}."
         )
+    setup.need_space(study.size, study.folder)
     return setup.split(
         study.size, folder, shared_box=shared_box, device=study.device,
         executor=study.executor, progress=progress("maps, blocks"),
@@ -129,9 +150,10 @@ def examine(study: Study) -> dict[str, dict[int, Examined]]:
         )  # fmt: skip
         for k, c in enumerate(cosmologies):
             maps = whole.read(np.arange(k * count, (k + 1) * count))
+            counted = fidelity.histograms(maps)
             found.setdefault(kind, {})[c] = Examined(
-                fidelity.compare(maps, COSMOLOGIES[c], c + 1),
-                fidelity.histograms(maps),
+                fidelity.compare(maps, counted, COSMOLOGIES[c], c + 1),
+                counted,
                 fidelity.density(maps),
             )
     return found
@@ -155,21 +177,21 @@ def awd_maps(study: Study, maps: Split) -> MapSet:
     return train.take(np.sort(np.concatenate(rows)))
 
 
-def distil(study: Study, maps: Split, trained: Trained | None) -> Sweep:
-    """Sweep wavelets over the published grid from DB5; without a network only γ = 0."""
+def distil(study: Study, maps: Split, trained: Trained) -> Sweep:
+    """Sweep wavelets over the published grid from DB5, by gradients that are taken once."""
     size, some = study.size, awd_maps(study, maps)
-    gammas = GAMMAS[list(size.gammas)] if trained else GAMMAS[:1]
-    slopes = None
-    if trained:
-        slopes = teacher.gradients(
-            trained.model, some, ledger=study.ledger, progress=progress("gradients, maps")
-        ).to(size.dtype)
-    return sweep(
-        some.read(np.arange(len(some))).to(size.dtype), gradients=slopes, start="db5",
-        lams=LAMS[list(size.lams)], gammas=gammas, seeds=size.seeds, seeds_per_batch=1,
-        level=LEVEL, epochs=size.awd_epochs, batch_size=size.awd_batch, lr=1e-3,
-        ledger=study.ledger, executor=study.executor, progress=progress("wavelets, fits"),
+    slopes = teacher.gradients(
+        trained.model, some, ledger=study.ledger, progress=progress("gradients, maps")
+    )
+    x = some.read(np.arange(len(some)))
+    found = sweep(
+        x.to(study.device, size.dtype), gradients=slopes.to(study.device, size.dtype), start="db5",
+        lams=LAMS[list(size.lams)], gammas=GAMMAS[list(size.gammas)], seeds=size.seeds,
+        seeds_per_batch=1, level=LEVEL, epochs=size.awd_epochs, batch_size=size.awd_batch, lr=1e-3,
+        ledger=study.ledger, executor=study.executor if study.device == "cpu" else None,
+        progress=progress("wavelets, fits"),
     )  # fmt: skip
+    return replace(found, h=found.h.cpu(), loss=found.loss.cpu())
 
 
 @dataclass(frozen=True)
@@ -179,7 +201,7 @@ class Picked:
     Attributes
     ----------
     statistics : list of Statistic
-        One a member: a seed, or a random wavelet.
+        One a member: a seed, or a group of random wavelets.
     train : list of numpy.ndarray
         Histograms of the training maps by each.
     scores : numpy.ndarray
@@ -191,41 +213,35 @@ class Picked:
     scores: np.ndarray
 
 
-def pick(study: Study, maps: Split, h: torch.Tensor, *, each: bool = False) -> Picked:
-    """Count by filters (filters, taps) with every range; the selection maps pick one.
+def score(study: Study, maps: Split, h: torch.Tensor, what: str) -> Picked:
+    """Count by filters (filters, taps) with every range, and score each on the selection maps.
 
-    Parameters
-    ----------
-    each : bool
-        Pick a range for each filter instead of one filter and range for all.
+    No test map is read. `what` is said with the progress.
     """
     statistics = counts.of_wavelets(h)
     of_train, of_select = (
-        counts.count(part, statistics, **study.options, progress=progress(f"counting, {name}"))
+        counts.count(part, statistics, **study.options, progress=progress(f"{what}, {name}"))
         for part, name in ((maps.train, "training maps"), (maps.select, "selection maps"))
     )
     scores = np.array([
         counts.rmse(counts.predict(a, maps.train, b), maps.select)
         for a, b in zip(of_train, of_select, strict=True)
     ]).reshape(len(h), len(RANGES))  # fmt: skip
-    chosen = scores.argmin(1) + len(RANGES) * np.arange(len(h)) if each else [scores.argmin()]
-    return Picked([statistics[k] for k in chosen], [of_train[k] for k in chosen], scores)
+    return Picked(statistics, of_train, scores)
 
 
-def candidates(study: Study, swept: Sweep) -> dict[str, list[torch.Tensor]]:
-    """Filters to pick from, by row of Table 2: a list of members, each (filters, taps)."""
-    found = {name: [filters.lowpass(name)[None]] for name in STANDARD}
-    h = swept.h.double()
-    found["awd_without_interpretation"] = [h[:, 0, s] for s in range(h.shape[2])]
-    if len(swept.gammas) > 1:
-        found["awd"] = [h[:, :, s].flatten(0, 1) for s in range(h.shape[2])]
-    return found
+def pick(scored: Picked, groups: Sequence[slice]) -> Picked:
+    """The filter and range with the smallest selection error in each group of filters."""
+    places = [group.start * len(RANGES) + int(scored.scores[group].argmin()) for group in groups]
+    return Picked(
+        [scored.statistics[k] for k in places], [scored.train[k] for k in places], scored.scores
+    )
 
 
 def random_wavelets(study: Study) -> torch.Tensor:
-    """As many random orthonormal wavelets as the grid has fits, (filters, 10)."""
-    budget = len(study.size.lams) * len(study.size.gammas)
-    return controls.random_wavelets(budget, 10, seed=0).double()
+    """Random orthonormal wavelets: as many as the grid has fits, `draws` times, (filters, 10)."""
+    count = study.size.budget * study.size.draws
+    return controls.random_wavelets(count, 10, seed=0).double()
 
 
 @dataclass(frozen=True)
@@ -244,17 +260,27 @@ class Compared:
     picked: dict[str, Picked]
 
 
-def compare(study: Study, maps: Split, swept: Sweep, trained: Trained | None) -> Compared:
+def compare(study: Study, maps: Split, swept: Sweep, trained: Trained) -> Compared:
     """Pick every row's filter on the selection maps; then, once, predict the test maps."""
+    lams, gammas = swept.h.shape[:2]
+    fits = lams * gammas
+    h = swept.h.double().permute(2, 1, 0, 3).flatten(0, 2)  # seed by seed, γ = 0 first
+    drawn, budget = random_wavelets(study), study.size.budget
+    of_awd = score(study, maps, h, "AWD")
+    of_random = score(study, maps, drawn, "random wavelets")
     picked = {
-        name: _merged([pick(study, maps, h) for h in members])
-        for name, members in candidates(study, swept).items()
+        "awd": pick(of_awd, [slice(k, k + fits) for k in range(0, len(h), fits)]),
+        "awd_without_interpretation": pick(
+            of_awd, [slice(k, k + lams) for k in range(0, len(h), fits)]
+        ),
+        "random_any": pick(of_random, [slice(k, k + 1) for k in range(len(drawn))]),
+        "random_best": pick(
+            of_random, [slice(k, k + budget) for k in range(0, len(drawn), budget)]
+        ),
     }
-    h = random_wavelets(study)
-    picked["random_any"] = pick(study, maps, h, each=True)
-    best = int(picked["random_any"].scores.min(1).argmin())
-    picked["random_best"] = _only(picked["random_any"], best)
-    for kind in ("height", "laplace", "roberts"):
+    for name in STANDARD:
+        picked[name] = pick(score(study, maps, filters.lowpass(name)[None], name), [slice(0, 1)])
+    for kind in PLAIN:
         statistic = Statistic(kind)
         (of_train,) = counts.count(maps.train, [statistic], **study.options)
         picked[kind] = Picked([statistic], [of_train], np.empty((0, 0)))
@@ -262,20 +288,16 @@ def compare(study: Study, maps: Split, swept: Sweep, trained: Trained | None) ->
         name: np.stack(predict(study, maps, one.statistics, one.train))
         for name, one in picked.items()
     }
-    for name, summary in SUMMARIES.items():
-        predictions[name] = counts.predict(summary(maps.train), maps.train, summary(maps.test))[
-            None
-        ]
-    if trained:
-        predictions["resnet"] = teacher.predict(trained.model, maps.test)[None, :, TARGET]
+    before, after = (summaries.summarise(part, **study.options) for part in (maps.train, maps.test))
+    for name in summaries.SUMMARIES:
+        predictions[name] = counts.predict(before[name], maps.train, after[name])[None]
+    predictions["resnet"] = teacher.predict(trained.model, maps.test)[None, :, TARGET]
     truth = maps.test.parameters[:, TARGET]
     judged = table.judge(predictions, truth, count=study.size.bootstrap)
     return Compared(judged, predictions, picked)
 
 
-def compare_all(
-    study: Study, maps: Split, swept: Sweep, trained: Trained | None
-) -> dict[bool, Compared]:
+def compare_all(study: Study, maps: Split, swept: Sweep, trained: Trained) -> dict[bool, Compared]:
     """`compare` on these maps and, where boxes can be told apart, on maps that share a box.
 
     Returns
@@ -299,7 +321,7 @@ def predict(
 
 
 def compressions(
-    study: Study, maps: Split, compared: Compared, trained: Trained | None
+    study: Study, maps: Split, compared: Compared, trained: Trained
 ) -> dict[str, dict[str, np.ndarray]]:
     """Compression factors of the test maps, by attributions of Omega_m and of the neutrinos.
 
@@ -308,8 +330,6 @@ def compressions(
     dict
         By row and output: a share for each map, the mean over the row's members.
     """
-    if trained is None:
-        return {}
     found: dict[str, dict[str, np.ndarray]] = {}
     for output, target in (("omega_m", TARGET), ("m_nu", 0)):
         slopes = teacher.gradients(trained.model, maps.test, target=target, ledger=study.ledger)
@@ -353,31 +373,35 @@ class Looked:
 METHODS = ("integrated_gradients", "input_x_gradient")  # App. D.2's words, and the authors' code
 
 
-def look(study: Study, maps: Split, compared: Compared, trained: Trained | None) -> Looked:
+def by_omega(maps: MapSet, count: int = 3) -> np.ndarray:
+    """Places of maps from the smallest to the largest Omega_m."""
+    order = np.argsort(maps.parameters[:, TARGET], kind="stable")
+    return order[np.linspace(0, len(maps) - 1, count).astype(int)]
+
+
+def look(study: Study, maps: Split, compared: Compared, trained: Trained) -> Looked:
     """Matched filter, and activation maps of test maps by AWD's wavelet and by DB5's."""
-    matched = activations.matched_filter(maps.train)
-    test = maps.test
-    order = np.argsort(test.parameters[:, TARGET], kind="stable")
-    rows = order[np.linspace(0, len(test) - 1, 3).astype(int)]
+    rows = by_omega(maps.test)
+    every = maps.test.take(_spread_out(len(maps.test), study.size.looked_at))
+    shown = maps.test.take(rows)
+    chosen = chosen_filters(compared)
     examples, ratios = {}, {}
-    if trained:
-        every = np.linspace(0, len(test) - 1, min(study.size.looked_at, len(test))).astype(int)
-        chosen = chosen_filters(compared)
-        for name in ("awd", "db5"):
-            h = torch.from_numpy(chosen[name][0]).to(study.size.dtype)
-            for method in METHODS:
-                some = test.read(every).to(study.size.dtype)
-                found = activations.activation_maps(
-                    trained.model, some, h, target=TARGET, method=method
-                )
-                ratios[name, method] = activations.overlap(found, some)
-                if name == "awd":
-                    some = test.read(rows).to(study.size.dtype)
-                    shown = activations.activation_maps(
-                        trained.model, some, h, target=TARGET, method=method
-                    )
-                    examples[method] = shown[:, 0].numpy()
-    return Looked(matched, rows, examples, ratios)
+    for method in METHODS:
+        for some in (every, shown):
+            slopes = teacher.gradients(trained.model, some, method=method, ledger=study.ledger)
+            x = some.read(np.arange(len(some))).to(study.size.dtype)
+            for name in ("awd", "db5") if some is every else ("awd",):
+                h = torch.from_numpy(chosen[name][0]).to(study.size.dtype)
+                found = activations.activation_maps(slopes, x, h, method=method)
+                if some is every:
+                    ratios[name, method] = activations.overlap(found, x)
+                else:
+                    examples[method] = found[:, 0].numpy()
+    return Looked(activations.matched_filter(maps.train), rows, examples, ratios)
+
+
+def _spread_out(count: int, some: int) -> np.ndarray:
+    return np.linspace(0, count - 1, min(some, count)).astype(int)
 
 
 @dataclass(frozen=True)
@@ -387,7 +411,7 @@ class Exposed:
     Attributes
     ----------
     maps : MapSet
-        Test maps with the artefact whose activation maps are kept, the first three.
+        Test maps with the artefact whose activation maps are kept, of small to large Omega_m.
     examples : dict of name to numpy.ndarray, shape (maps, height, width)
         Of the network that was trained with the artefact, and of the one that was not.
     numbers : dict
@@ -418,45 +442,38 @@ def plant(study: Study, maps: Split, trained: Trained, h: torch.Tensor) -> Expos
         width=min(8, size.width), epochs=epochs, dtype=size.dtype, device=study.device,
         ledger=study.ledger, progress=progress("network with an artefact, epochs"),
     )  # fmt: skip
-    some = np.linspace(0, len(test) - 1, min(size.looked_at, len(test))).astype(int)
-    x = test.read(some).to(size.dtype)
-    found = {
-        name: activations.activation_maps(model, x, h.to(size.dtype), target=TARGET)
-        for name, model in (("deceived", deceived.model), ("honest", trained.model))
-    }
+    some = test.take(_spread_out(len(test), size.looked_at))
+    shown = test.take(by_omega(maps.test))
+    found = {}
+    for part, kind in ((some, "measured"), (shown, "shown")):
+        x = part.read(np.arange(len(part))).to(size.dtype)
+        for name, model in (("deceived", deceived.model), ("honest", trained.model)):
+            slopes = teacher.gradients(model, part, method=METHODS[0])
+            found[kind, name] = activations.activation_maps(
+                slopes, x, h.to(size.dtype), method=METHODS[0]
+            )
     numbers = {
-        f"share_{name}": float(artefact.share_inside(one).mean()) for name, one in found.items()
+        f"share_{name}": float(artefact.share_inside(found["measured", name]).mean())
+        for name in ("deceived", "honest")
     }
     numbers |= {
         "area": artefact.share_of_area(maps.test.size[0]),
         "rmse_with": teacher.rmse(deceived.model, test),
         "rmse_without": teacher.rmse(deceived.model, maps.test),
     }
-    examples = {name: one[:3, 0].numpy() for name, one in found.items()}
-    return Exposed(test.take(some[:3]), examples, numbers)
-
-
-def _merged(members: Sequence[Picked]) -> Picked:
-    return Picked(
-        [s for one in members for s in one.statistics],
-        [t for one in members for t in one.train],
-        np.stack([one.scores for one in members]),
-    )
-
-
-def _only(picked: Picked, k: int) -> Picked:
-    return Picked([picked.statistics[k]], [picked.train[k]], picked.scores[k : k + 1])
+    examples = {name: found["shown", name][:, 0].numpy() for name in ("deceived", "honest")}
+    return Exposed(shown, examples, numbers)
 
 
 def places(swept: Sweep, picked: Picked) -> list[dict[str, float]]:
     """λ, γ and range of the filter that each seed picked."""
+    lams, gammas, seeds = swept.h.shape[:3]
+    scores = picked.scores.reshape(seeds, gammas, lams, len(RANGES))
     found = []
-    for s, statistic in enumerate(picked.statistics):
-        flat = picked.scores[s].min(1).argmin()
-        i, j = np.unravel_index(flat, swept.h.shape[:2])
+    for s in range(seeds):
+        j, i, r = np.unravel_index(scores[s].argmin(), scores.shape[1:])
         found.append({
-            "lam": float(swept.lams[i]), "gamma": float(swept.gammas[j]),
-            "high": statistic.high, "seed": swept.seeds[s],
-            "select_rmse": float(picked.scores[s].min()),
+            "lam": float(swept.lams[i]), "gamma": float(swept.gammas[j]), "high": RANGES[r],
+            "seed": swept.seeds[s], "select_rmse": float(scores[s].min()),
         })  # fmt: skip
     return found

@@ -1,6 +1,8 @@
 """What cosmologists used before peaks: the power spectrum and the bispectrum of a map (K20)."""
 
+import sys
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,21 +10,44 @@ from torch import Tensor
 
 from awdlib.datasets.cosmology.born import FIELD
 from awdlib.datasets.cosmology.mapset import MapSet
-from awdlib.lensing.fidelity import band_powers
+from awdlib.ledger import code_hash
+from awdlib.lensing import counts, fidelity
+from awdlib.threads import one_thread
 
 POWER_BANDS = np.geomspace(200, 12_500, 21)
 BISPECTRUM_BANDS = np.geomspace(200, 12_500, 8)
 
 
-def power_spectrum(maps: MapSet) -> np.ndarray:
-    """ln of every map's power in 20 bands, (maps, 20); bands too wide for the map are left out."""
-    found = np.concatenate([band_powers(x, POWER_BANDS) for x in maps.batches(50)])
+SUMMARIES = ("power_spectrum", "bispectrum")
+
+
+def summarise(maps: MapSet, **options: Any) -> dict[str, np.ndarray]:
+    """Both summaries of every map, by name, (maps, numbers) each.
+
+    ``power_spectrum``: ln of the power in 20 bands; bands too narrow for the map are left out.
+    ``bispectrum``: means of x_i x_j x_k for bands i ≤ j ≤ k whose waves can form a triangle.
+
+    Parameters
+    ----------
+    maps : MapSet
+    **options
+        Of `counts.in_pieces`.
+    """
+    config = {"summaries": list(SUMMARIES), "code": code_hash(sys.modules[__name__], fidelity)}
+    pieces = counts.in_pieces(maps, summarise_some, None, config, **options)
+    return {name: np.concatenate([p[name] for p in pieces]) for name in SUMMARIES}
+
+
+def summarise_some(maps: MapSet, _: None) -> dict[str, np.ndarray]:
+    """`summarise` for one piece."""
+    with one_thread():
+        parts = [(_powers(x), _triples(x.double())) for x in maps.batches(20)]
+    return {n: np.concatenate(p) for n, p in zip(SUMMARIES, zip(*parts, strict=True), strict=True)}
+
+
+def _powers(x: Tensor) -> np.ndarray:
+    found = fidelity.band_powers(x, POWER_BANDS)
     return np.log(found[:, np.isfinite(found).all(0)])
-
-
-def bispectrum(maps: MapSet) -> np.ndarray:
-    """Every map's mean of x_i x_j x_k for bands i ≤ j ≤ k whose waves can form a triangle."""
-    return np.concatenate([_triples(x.double()) for x in maps.batches(20)])
 
 
 def _triples(x: Tensor) -> np.ndarray:

@@ -139,7 +139,7 @@ def table2(
     *,
     source: str,
     n_train: int,
-    width: int | None,
+    width: int,
 ) -> Any:
     """Table 2 as a data frame: a row for each model and kind of split.
 
@@ -151,8 +151,10 @@ def table2(
         What the maps are.
     n_train : int
         Training maps of each cosmology.
-    width : int or None
-        Of the teacher.
+    width : int
+        Of the teacher, which its row names.
+
+    Compression factors are those of the first split.
     """
     import pandas as pd
 
@@ -160,12 +162,11 @@ def table2(
     records = []
     for shared, one in judged.items():
         for name, row in ROWS.items():
-            if name not in one.rmse:
-                continue
+            label = f"{row.label}, width {width}" if name == "resnet" else row.label
             low, high = metrics.interval(one.samples[name])
-            own = compressions.get(name, {}) if not shared else {}
+            own = compressions.get(name, {}) if shared == next(iter(judged)) else {}
             records.append({
-                "name": name, "model": row.label, "source": source, "rmse": one.rmse[name],
+                "name": name, "model": label, "source": source, "rmse": one.rmse[name],
                 "rmse_sd": float(one.samples[name].std(ddof=1)), "low": low, "high": high,
                 "rmse_paper": _published(printed, "RMSE of Omega_m", row.column, 1e-2),
                 "compression": _mean(own.get("omega_m")),

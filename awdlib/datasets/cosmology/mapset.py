@@ -31,6 +31,8 @@ class MapSet:
 
     Attributes
     ----------
+    sha256 : tuple of str
+        Of the pieces.
     files : tuple of pathlib.Path
         The pieces' arrays, (maps, height, width); they are mapped into memory where they are read,
         so a set is small when it is handed to another process.
@@ -47,6 +49,7 @@ class MapSet:
         What the maps are: "particle mesh", "lognormal shells", "MassiveNuS", "own".
     """
 
+    sha256: tuple[str, ...]
     files: tuple[Path, ...]
     size: tuple[int, int]
     place: np.ndarray
@@ -63,6 +66,13 @@ class MapSet:
         if not -len(self) <= i < len(self):
             raise IndexError(f"map {i} of {len(self)}")
         return self.read([i])[0], self.parameters[i], str(self.names[i])
+
+    @property
+    def identity(self) -> str:
+        """What tells these maps from others: a hash of their pieces' hashes and of their rows."""
+        pieces = {str(k): self.sha256[k] for k in np.unique(self.place[:, 0])}
+        text = json.dumps([pieces, self.place.tolist()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def read(self, rows: Sequence[int] | np.ndarray) -> Tensor:
         """Some maps, float32 (rows, 1, height, width)."""
@@ -186,6 +196,7 @@ def open_set(folder: Path, names: Sequence[str], *, verify: bool = False) -> Map
     parameters = np.concatenate([np.array(n["parameters"]).reshape(-1, 3) for n in notes])
     row = [np.stack([np.full(len(a), k), np.arange(len(a))], 1) for k, a in enumerate(arrays)]
     return MapSet(
+        tuple(note["sha256"] for note in notes),
         tuple(folder / f"{name}.npy" for name in names),
         arrays[0].shape[1:],
         np.concatenate(row),

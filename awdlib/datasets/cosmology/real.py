@@ -8,10 +8,12 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from awdlib.datasets.cosmology import mapset
+from awdlib.datasets.cosmology.background import COSMOLOGIES
 from awdlib.datasets.cosmology.mapset import MapSet
 from awdlib.datasets.registry import DataError
 
@@ -83,7 +85,7 @@ def massivenus(
     a_cosmology: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> MapSet:
-    """The maps of MassiveNuS at z = 1 as they are distributed, rebinned to 256 x 256.
+    """MassiveNuS' maps at z = 1 of Table D1's cosmologies as distributed, rebinned to 256 x 256.
 
     Parameters
     ----------
@@ -104,10 +106,11 @@ def massivenus(
     files = sorted(root.glob("**/WLconv_z1.00_*.fits"))
     if not files:
         raise DataError(f"There are no maps named WLconv_z1.00_*.fits in {root} or below.")
-    groups: dict[tuple[float, float, float], list[Path]] = {}
-    for file in files:
-        groups.setdefault(parameters_of(file), []).append(file)
-    chosen = [(values, group[:a_cosmology]) for values, group in sorted(groups.items())]
+    groups = _by_parameters(files)
+    known = [values for values in sorted(groups) if _tabulated(values)]
+    if not known:
+        raise DataError(f"None of the maps in {root} has the parameters of a row of Table D1.")
+    chosen = [(values, groups[values][:a_cosmology]) for values in known]
 
     def read(path: Path) -> np.ndarray:
         return read_fits(path, rebin=2, pixels=PIXELS, angle=ANGLE)
@@ -127,9 +130,7 @@ def own(root: Path, folder: Path, *, progress: Callable[[int, int], None] | None
     files = sorted(p for p in root.glob("**/*") if p.suffix in (".fits", ".fit", ".npy"))
     if not files:
         raise DataError(f"There are no .fits or .npy maps in {root} or below.")
-    groups: dict[tuple[float, float, float], list[Path]] = {}
-    for file in files:
-        groups.setdefault(parameters_of(file), []).append(file)
+    groups = _by_parameters(files)
     side = _any(files[0]).shape
 
     def read(path: Path) -> np.ndarray:
@@ -157,39 +158,59 @@ def authors_file(
         If it is no such archive, or there is too little room.
     """
     try:
-        with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as stored:
+        with np.load(path, allow_pickle=False) as stored:
             parameters = stored["params"].astype(float)
-            with archive.open("imgs.npy") as stream:
-                version = np.lib.format.read_magic(stream)
-                if version != (1, 0):
-                    raise ValueError(f"unknown array format {version}")
-                shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
-                if by_column or dtype.hasobject or len(shape) != 3 or len(parameters) != shape[0]:
-                    raise ValueError(f"imgs {shape} and params {parameters.shape} do not fit")
-                place = folder / "authors"
-                mapset.need_space(place, 4 * int(np.prod(shape)))
-                return _stream(stream, shape, dtype, parameters, place, path, progress)
+        with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as stream:
+            shape, dtype = _header(stream)
+        if len(shape) != 3 or len(parameters) != shape[0]:
+            raise ValueError(f"imgs {shape} and params {parameters.shape} do not fit")
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as the authors' maps ({error}).") from error
-
-
-def _stream(stream, shape, dtype, parameters, place, path, progress) -> MapSet:
-    names = []
-    key = {"file": path.name, "bytes": path.stat().st_size}
-    for start in range(0, shape[0], CHUNK):
-        rows = range(start, min(start + CHUNK, shape[0]))
-        data = stream.read(len(rows) * shape[1] * shape[2] * dtype.itemsize)
-        name = f"maps-{start:06}"
-        if not mapset.piece_is_there(place, name, key):
-            maps = np.frombuffer(data, dtype).reshape(len(rows), *shape[1:])
-            mapset.write_piece(
-                place, name, maps, parameters=parameters[rows], names=[f"{i}" for i in rows],
-                source="MassiveNuS", key=key,
-            )  # fmt: skip
-        names.append(name)
-        if progress:
-            progress(len(names), -(-shape[0] // CHUNK))
+    place = folder / "authors"
+    key = {"file": path.name, "bytes": path.stat().st_size, "changed": path.stat().st_mtime_ns}
+    parts = [range(a, min(a + CHUNK, shape[0])) for a in range(0, shape[0], CHUNK)]
+    names = [f"maps-{rows.start:06}" for rows in parts]
+    there = [mapset.piece_is_there(place, name, key) for name in names]
+    size = shape[1] * shape[2]
+    mapset.need_space(
+        place, 4 * size * sum(len(r) for r, t in zip(parts, there, strict=True) if not t)
+    )
+    with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as stream:
+        _header(stream)
+        for done, (rows, name) in enumerate(zip(parts, names, strict=True)):
+            data = stream.read(len(rows) * size * dtype.itemsize)
+            if not there[done]:
+                mapset.write_piece(
+                    place, name, np.frombuffer(data, dtype).reshape(len(rows), *shape[1:]),
+                    parameters=parameters[rows], names=[f"{i}" for i in rows],
+                    source="MassiveNuS", key=key,
+                )  # fmt: skip
+            if progress:
+                progress(done + 1, len(parts))
     return mapset.open_set(place, names)
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of an array in an archive, which is then read on from its first value."""
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"unknown array format {version}")
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
+    if by_column or dtype.hasobject:
+        raise ValueError(f"imgs must be plain numbers, row by row, not {dtype}")
+    return shape, dtype
+
+
+def _by_parameters(files: Sequence[Path]) -> dict[tuple[float, float, float], list[Path]]:
+    groups: dict[tuple[float, float, float], list[Path]] = {}
+    for file in files:
+        groups.setdefault(parameters_of(file), []).append(file)
+    return groups
+
+
+def _tabulated(values: tuple[float, float, float]) -> bool:
+    """Whether these are the parameters of one of the ten cosmologies of the paper."""
+    return any(np.allclose(values, c.parameters, atol=6e-5) for c in COSMOLOGIES)
 
 
 def _gather(
@@ -206,22 +227,24 @@ def _gather(
         for values, paths in groups
         for a in range(0, len(paths), CHUNK)
     ]
-    mapset.need_space(folder, sum(len(paths) for _, paths in pieces) * pixels**2 * 4)
-    names = []
-    for done, (values, paths) in enumerate(pieces):
-        states = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-        key = {"files": [list(state) for state in states]}
+    named = []
+    for values, paths in pieces:
+        states = [[str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in paths]
         name = hashlib.sha256(repr(states).encode()).hexdigest()[:24]
-        if not mapset.piece_is_there(folder, name, key):
+        there = mapset.piece_is_there(folder, name, {"files": states})
+        named.append((name, {"files": states}, there, values, paths))
+    left = sum(len(paths) for _, _, there, _, paths in named if not there)
+    mapset.need_space(folder, left * pixels**2 * 4)
+    for done, (name, key, there, values, paths) in enumerate(named):
+        if not there:
             mapset.write_piece(
                 folder, name, np.stack([read(p) for p in paths]),
                 parameters=np.tile(values, (len(paths), 1)),
                 names=[p.stem for p in paths], source=source, key=key,
             )  # fmt: skip
-        names.append(name)
         if progress:
             progress(done + 1, len(pieces))
-    return mapset.open_set(folder, names)
+    return mapset.open_set(folder, [one[0] for one in named])
 
 
 def _any(path: Path) -> np.ndarray:

@@ -5,6 +5,8 @@ cosmologies, as in the original simulations; the view of it is each map's own.
 """
 
 import hashlib
+import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
@@ -31,7 +33,8 @@ from awdlib.store import npz_bytes, write
 from awdlib.threads import one_thread
 
 CHUNK = 100  # maps a piece
-SOURCES = {"shells": "lognormal shells", "mesh": "particle mesh"}
+PLANE_BYTES = 120  # 60 planes in half precision, for every pixel of one
+SOURCES = {"shells": "simulated (lognormal shells)", "mesh": "simulated (particle mesh)"}
 PHASES = 2**16  # marks a seed as that of a box's phases and not of a map's view
 
 
@@ -62,15 +65,19 @@ class Recipe:
         if self.kind not in SOURCES:
             raise ValueError(f"maps are simulated by {' or '.join(SOURCES)}, not {self.kind!r}")
 
-    def key(self) -> dict[str, Any]:
-        """All that decides a map but for its cosmology, box and index: settings, code, tables."""
-        used: list[ModuleType] = [background, matter]
+    def key(self, device: str = "cpu") -> dict[str, Any]:
+        """All that decides a map but for its cosmology, box and index: settings, code, tables.
+
+        The particle mesh gives other last bits on a GPU, so there the device belongs to it.
+        """
+        used: list[ModuleType] = [background, matter, born, sys.modules[__name__]]
         key: dict[str, Any] = {"kind": self.kind, "seed": self.seed, "pixels": self.pixels}
         if self.kind == "shells":
             used += [lognormal]
         else:
-            used += [particle_mesh, planes, born]
+            used += [particle_mesh, planes]
             key |= {"box": asdict(self.box), "plane_pixels": self.plane_pixels}
+            key |= {} if device == "cpu" else {"device": device}
         tables = hashlib.sha256(matter.TABLES.read_bytes()).hexdigest()
         return {**key, "code": code_hash(*used), "tables": tables}
 
@@ -131,7 +138,7 @@ def make(
     for block in blocks:
         if not 0 <= block.cosmology < len(COSMOLOGIES) or block.last <= block.first:
             raise ValueError(f"there is no such block of maps: {block}")
-    key = recipe.key()
+    key = recipe.key(device)
     place = folder / f"{recipe.kind}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}"
     chunks = [block.chunks() for block in blocks]
     left = {
@@ -140,7 +147,9 @@ def make(
         if (missing := [c for c in parts if not mapset.piece_is_there(place, c.name, key)])
     }
     maps = sum(c.last - c.first for missing in left.values() for c in missing)
-    of_planes = 1.2e2 * recipe.plane_pixels**2 * len(left) if recipe.kind == "mesh" else 0
+    boxes = {(b.cosmology, b.box) for k, b in enumerate(blocks) if k in left}
+    new = [box for box in boxes if not _planes_file(place, *box).exists()]
+    of_planes = PLANE_BYTES * recipe.plane_pixels**2 * len(new) if recipe.kind == "mesh" else 0
     mapset.need_space(place, int(maps * recipe.pixels**2 * 4 + of_planes))
     work = [(place, recipe, key, missing, device) for missing in left.values()]
     gather(
@@ -189,18 +198,22 @@ def make_chunks(
     return {}
 
 
+def _planes_file(place: Path, cosmology: int, box: int) -> Path:
+    return place / f"cosmology{cosmology}-box{box}-planes.npz"
+
+
 def _planes(
     place: Path, recipe: Recipe, key: dict[str, Any], block: Block, device: str
 ) -> planes.Planes:
     """The lens planes of a box, found on disk or simulated now and kept for further maps."""
-    path = place / f"cosmology{block.cosmology}-box{block.box}-planes.npz"
+    path = _planes_file(place, block.cosmology, block.box)
     try:
         with np.load(path, allow_pickle=False) as stored:
             contrast = torch.from_numpy(stored["contrast"])
             return planes.Planes(
                 contrast, float(stored["side"]), stored["distances"], stored["weights"]
             )
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # not there yet, or broken: it is made again
     made = planes.make(
         recipe.box,
