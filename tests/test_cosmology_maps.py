@@ -209,7 +209,7 @@ def test_what_is_no_fits_file_and_what_is_not_there_is_said(tmp_path):
         real.massivenus(tmp_path, tmp_path / "out")
     other = original(tmp_path / "other", 1, "mnv0.20000_om0.31000_As2.1000")
     write_map(other, np.zeros((512, 512)))
-    with pytest.raises(DataError, match="None of the maps .* Table D1"):
+    with pytest.raises(DataError, match=r"None of the maps .* Table D1"):
         real.massivenus(tmp_path / "other", tmp_path / "out")
     with pytest.raises(DataError, match="no maps named"):
         real.massivenus(tmp_path / "elsewhere", tmp_path / "out")
