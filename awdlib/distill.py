@@ -5,16 +5,15 @@ in the loop. ``through_network=True`` does it the reference way, by a second der
 network at every step, for checking.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import pi, sqrt
 from typing import Any, get_args
 
-import numpy as np
 import torch
 
-from awdlib import attribution, dwt, filters
+from awdlib import attribution, batches, dwt, filters
 from awdlib.adam import Adam
 from awdlib.conventions import check_choice, check_filter, check_finite, check_signal
 from awdlib.filters import Validity
@@ -65,7 +64,7 @@ def distill(
     lam: float | Sequence[float] | torch.Tensor = 0.005,
     gamma: float | Sequence[float] | torch.Tensor = 0.043,
     seed: int | Sequence[int] | torch.Tensor = 1,
-    rows: Mapping[int, torch.Tensor] | None = None,
+    rows: Mapping[int, torch.Tensor | Sequence[int]] | None = None,
     through_network: bool = False,
     residual: attribution.Residual = "follow",
     progress: Callable[[int, int], None] | None = None,
@@ -90,7 +89,7 @@ def distill(
     lam, gamma : float or sequence of shape (filters,)
         λ and γ of Eq. 8, at least 0, in the units of ``scaling``.
     seed : int or sequence of shape (filters,)
-    rows : mapping of seed to torch.Tensor of int, shape (some,), optional
+    rows : mapping of seed to torch.Tensor or sequence of int, (some,), optional
         Which of the examples the fits of a seed see, equally many for every seed; else all. So
         several data sets, one after the other in `x`, train in one batch.
     through_network : bool
@@ -127,7 +126,7 @@ def distill(
         raise ValueError("rows and gradients for every fit exclude each other: put them into rows")
     networks = tuple(gradients.shape[:1]) if gradients is not None and own else ()
     h, lam_, gamma_, seeds, single = _broadcast(start, lam, gamma, seed, x, networks)
-    seen = _examples(len(x), seeds, rows)
+    seen = batches.examples_of(len(x), seeds, rows)
     needs_network = bool((gamma_ > 0).any())
     if needs_network and through_network and model is None:
         raise ValueError("through_network=True needs the network itself (model)")
@@ -144,7 +143,9 @@ def distill(
 
     short = x.ndim == 3 and x.shape[-1] <= dwt.DENSE_UP_TO
     fused = not through_network and is_fused(config, x, gradients)
-    order, groups = _groups(seeds) if short and fused and not own else _each_alone(seeds)
+    order, groups = (
+        batches.groups_of(seeds) if short and fused and not own else batches.each_alone(seeds)
+    )
     lams, gammas = lam_[order], gamma_[order]
     parameters, taps = _parametrise(h[order], config.parametrisation)
     direct = fused and config.parametrisation == "taps"  # no autograd
@@ -153,13 +154,13 @@ def distill(
     trajectory, history = [taps(parameters).detach().clone()], []
     with one_thread() if short and x.device.type == "cpu" else nullcontext():
         for epoch in range(config.epochs):
-            total, batches = torch.zeros_like(lam_), 0
-            for index in _batches(seen, config.batch_size, groups, epoch):
+            total, steps = torch.zeros_like(lam_), 0
+            for index in batches.batches_of(seen, config.batch_size, groups, epoch):
                 filters_now = taps(parameters)
                 if own and index.ndim == 1:
                     index = index.expand(len(lam_), -1)
-                part, paired = _pick(x, index), index.ndim == 2
-                slopes = None if gradients is None else _pick_slopes(gradients, index, own)
+                part, paired = batches.pick(x, index), index.ndim == 2
+                slopes = None if gradients is None else batches.pick_slopes(gradients, index, own)
                 if direct:
                     loss, slope = loss_and_gradient(
                         parameters, part, lams, gammas, config, paired=paired, gradients=slopes
@@ -178,9 +179,9 @@ def distill(
                     (slope,) = torch.autograd.grad(loss.sum(), parameters)
                 adam.step(slope)
                 total += loss.detach()
-                batches += 1
+                steps += 1
             trajectory.append(taps(parameters).detach().clone())
-            history.append(total / batches)
+            history.append(total / steps)
             if progress:
                 progress(epoch + 1, config.epochs)
     back = order.argsort()
@@ -192,35 +193,6 @@ def distill(
         h=path[-1][pick].clone(), lam=lam_[pick], gamma=gamma_[pick], seed=seeds[pick],
         loss=curve[:, pick], trajectory=path[:, pick], settings=config,
     )  # fmt: skip
-
-
-def _groups(seeds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """An order in which the filters of a seed stand together, and a seed for every group of them.
-
-    They share their batches. Where seeds have unequally many filters, each stands alone.
-    """
-    different, which, counts = torch.unique(seeds, return_inverse=True, return_counts=True)
-    if (counts != counts[0]).any():
-        return _each_alone(seeds)
-    return which.argsort(stable=True), different
-
-
-def _each_alone(seeds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.arange(len(seeds)), seeds
-
-
-def _pick(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """x[index], several times faster."""
-    picked = x.index_select(0, index.flatten().to(x.device))
-    return picked.unflatten(0, index.shape)
-
-
-def _pick_slopes(gradients: torch.Tensor, index: torch.Tensor, own: bool) -> torch.Tensor:
-    """Gradients at `index`; with a network for every filter, of the filter's own network."""
-    if not own:
-        return _pick(gradients, index)
-    filters_, examples = gradients.shape[:2]
-    return _pick(gradients.flatten(0, 1), index + examples * torch.arange(filters_)[:, None])
 
 
 def _through_network(
@@ -260,42 +232,6 @@ def _parametrise(
         return filters.taps_from_angles(torch.cat([free, pi / 4 - free.sum(-1, keepdim=True)], -1))
 
     return angles[:, :-1].clone(), taps
-
-
-def _examples(
-    count: int, seeds: torch.Tensor, rows: Mapping[int, torch.Tensor] | None
-) -> dict[int, torch.Tensor]:
-    """The examples that the fits of every seed see."""
-    different = torch.unique(seeds).tolist()
-    if rows is None:
-        return dict.fromkeys(different, torch.arange(count))
-    if missing := [seed for seed in different if seed not in rows]:
-        raise ValueError(f"rows must name the examples of every seed, and lack seed {missing[0]}")
-    seen = {seed: torch.as_tensor(rows[seed]) for seed in different}
-    for seed, index in seen.items():
-        if index.ndim != 1 or index.dtype != torch.int64 or not len(index):
-            raise ValueError(f"rows of seed {seed} must be a one-dimensional tensor of int64")
-        if not 0 <= index.min() <= index.max() < count:
-            raise ValueError(f"rows of seed {seed} must lie between 0 and {count - 1}")
-    if len(lengths := {len(index) for index in seen.values()}) > 1:
-        raise ValueError(f"rows must be equally many for every seed, not {sorted(lengths)}")
-    return seen
-
-
-def _batches(
-    seen: Mapping[int, torch.Tensor], batch_size: int, seeds: torch.Tensor, epoch: int
-) -> Iterator[torch.Tensor]:
-    """Indices of one epoch's batches: (batch,) where all seeds agree, else (seeds, batch).
-
-    A filter's shuffling depends on its seed and the epoch alone, not on what trains beside it.
-    """
-    different, which = torch.unique(seeds, return_inverse=True)
-    orders = []
-    for seed in different.tolist():
-        stream = np.random.default_rng([seed, epoch])
-        orders.append(seen[seed][torch.from_numpy(stream.permutation(len(seen[seed])))])
-    order = orders[0] if len(orders) == 1 else torch.stack(orders)[which]
-    yield from order.split(batch_size, -1)
 
 
 def _broadcast(

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from awdlib import adam, attribution, blocks, dwt, filters, fused, fused_images, losses, matrices
+from awdlib import batches as batches_module
 from awdlib import objective as objective_module
 from awdlib.distill import distill
 from awdlib.ledger import Ledger, array_hash, code_hash
@@ -24,7 +25,7 @@ from awdlib.objective import Settings
 # What a fit's numbers depend on: a finished piece is used again only while none of them changes.
 NUMERICS = (
     sys.modules[__name__], sys.modules[distill.__module__], adam, attribution, blocks, dwt, filters,
-    fused, fused_images, losses, matrices, objective_module,
+    fused, fused_images, losses, matrices, batches_module, objective_module,
 )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def sweep(
     lams: Sequence[float] | np.ndarray,
     gammas: Sequence[float] | np.ndarray,
     seeds: Sequence[int],
-    rows: Mapping[int, torch.Tensor] | None = None,
+    rows: Mapping[int, torch.Tensor | Sequence[int]] | None = None,
     ledger: Path | None = None,
     seeds_per_batch: int = 3,
     executor: Executor | None = None,
@@ -108,6 +109,8 @@ def sweep(
         keys = {k: settings[k] for k in ("target", "method") if k in settings}
         gradients = attribution.input_gradients(model, x, **keys)
     own = gradients is not None and gradients.ndim == x.ndim + 1
+    if own and rows is not None:
+        raise ValueError("rows and gradients for every seed exclude each other: put them into rows")
     if gradients is not None and own and len(gradients) != len(seeds):
         raise ValueError(f"gradients of {len(gradients)} networks for {len(seeds)} seeds")
     batches = []
@@ -130,7 +133,7 @@ def sweep(
 
 
 def _only(
-    rows: Mapping[int, torch.Tensor] | None,
+    rows: Mapping[int, torch.Tensor | Sequence[int]] | None,
     seeds: tuple[int, ...],
     x: torch.Tensor,
     gradients: torch.Tensor | None,
@@ -140,7 +143,7 @@ def _only(
         return x, gradients, None
     if missing := [seed for seed in seeds if seed not in rows]:
         raise ValueError(f"rows must name the examples of every seed, and lack seed {missing[0]}")
-    index = torch.cat([rows[seed] for seed in seeds])
+    index = torch.cat([torch.as_tensor(rows[seed]) for seed in seeds])
     places = torch.arange(len(index)).split([len(rows[seed]) for seed in seeds])
     found = dict(zip(seeds, places, strict=True))
     return x[index], None if gradients is None else gradients[index], found

@@ -12,9 +12,10 @@ from torch import nn
 
 from awdlib import attribution, dwt, filters, matrices, objective
 from awdlib.adam import Adam
+from awdlib.batches import batches_of, examples_of, groups_of
 from awdlib.conventions import MODES
 from awdlib.datasets import cme
-from awdlib.distill import _batches, _examples, _groups, distill
+from awdlib.distill import distill
 from awdlib.networks import ClathrinLSTM, lstm_from_state
 from awdlib.objective import Settings, batch_loss, loss_terms
 
@@ -271,11 +272,11 @@ def test_without_autograd_is_with_autograd(monkeypatch):
 
 
 def test_filters_of_a_seed_stand_together():
-    order, groups = _groups(torch.tensor([7, 2, 7, 2, 7, 2]))
+    order, groups = groups_of(torch.tensor([7, 2, 7, 2, 7, 2]))
     assert (order.tolist(), groups.tolist()) == ([1, 3, 5, 0, 2, 4], [2, 7])
-    order, groups = _groups(torch.tensor([7, 2, 7]))
+    order, groups = groups_of(torch.tensor([7, 2, 7]))
     assert (order.tolist(), groups.tolist()) == ([0, 1, 2], [7, 2, 7])
-    order, groups = _groups(torch.tensor([5, 5]))
+    order, groups = groups_of(torch.tensor([5, 5]))
     assert (order.tolist(), groups.tolist()) == ([0, 1], [5])
 
 
@@ -301,10 +302,10 @@ def test_defaults_are_the_papers():
 @pytest.mark.parametrize("seed", [1, [1, 2, 1]], ids=["single", "batch"])
 def test_every_epoch_sees_every_example_once_in_a_new_order(seed):
     seeds = torch.as_tensor(seed).reshape(-1)
-    seen = _examples(12, seeds, None)
+    seen = examples_of(12, seeds, None)
     orders = []
     for epoch in range(3):
-        batches = list(_batches(seen, 5, seeds, epoch))
+        batches = list(batches_of(seen, 5, seeds, epoch))
         assert [b.shape[-1] for b in batches] == [5, 5, 2]
         orders.append(torch.cat(batches, -1))
         assert torch.equal(orders[-1].sort(-1).values, torch.arange(12).expand_as(orders[-1]))
@@ -312,7 +313,7 @@ def test_every_epoch_sees_every_example_once_in_a_new_order(seed):
     if len(seeds) > 1:
         assert torch.equal(orders[0][0], orders[0][2])
         assert not torch.equal(orders[0][0], orders[0][1])
-        assert torch.equal(orders[0][0], torch.cat(list(_batches(seen, 5, seeds[:1], 0))))
+        assert torch.equal(orders[0][0], torch.cat(list(batches_of(seen, 5, seeds[:1], 0))))
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3])

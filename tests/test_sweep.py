@@ -189,3 +189,14 @@ def test_rows_must_name_every_seed():
     with pytest.raises(ValueError, match="lack seed 1"):
         sweep(X, gradients=SLOPES, lams=LAMS, gammas=GAMMAS, seeds=SEEDS,
               rows={3: torch.arange(4)}, **QUICK)  # fmt: skip
+
+
+def test_rows_and_gradients_for_every_seed_exclude_each_other():
+    x = torch.randn(8, 1, 32, dtype=torch.float64)
+    rows = {1: [0, 1, 2, 3], 2: [4, 5, 6, 7]}
+    options = {"lams": [0.1], "gammas": [0.0, 1.0], "seeds": (1, 2), "level": 2, "epochs": 1}
+    with pytest.raises(ValueError, match="rows and gradients for every seed exclude each other"):
+        sweep(x, gradients=torch.randn(2, *x.shape).double(), rows=rows, **options)
+    lists = sweep(x, gradients=x, rows=rows, **options)
+    tensors = sweep(x, gradients=x, rows={k: torch.tensor(v) for k, v in rows.items()}, **options)
+    assert torch.equal(lists.h, tensors.h)
