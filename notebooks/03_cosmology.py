@@ -179,7 +179,7 @@ plots.show(
 first = res.arrays["h"][:, :, 0]
 places = [
     (np.argmin(abs(res.arrays["lams"] - c["lam"])), np.argmin(abs(res.arrays["gammas"] - c["gamma"])))
-    for c in res["chosen"]
+    for c in res["chosen"]["places"]
 ]
 valid = [filters.validity(torch.from_numpy(h).double()).ok() for h in first.reshape(-1, first.shape[-1])]
 fig = figures.wavelet_grid(
