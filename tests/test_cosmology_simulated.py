@@ -206,12 +206,14 @@ def test_lognormal_maps_have_the_power_that_goes_in(i):
 
 def test_lognormal_maps_are_skewed_and_gaussian_ones_are_not():
     shells = lognormal.prepare(FIDUCIAL)
-    maps = torch.cat([lognormal.convergence(shells, seed=(0, 0, 0, n)) for n in range(8)])
-    assert maps.shape == (8, 256, 256)
-    assert 1.5 < stats.skew(maps.flatten().numpy()) < 2.8
-    assert 5 < stats.kurtosis(maps.flatten().numpy()) < 25
+    maps = torch.cat([lognormal.convergence(shells, seed=(0, 0, 0, n)) for n in range(16)])
+    assert maps.shape == (16, 256, 256)
+    each = maps.flatten(1).numpy()
+    # medians: the rarest peaks carry the moments of single maps
+    assert 1.5 < np.median(stats.skew(each, axis=1)) < 2.8
+    assert 5 < np.median(stats.kurtosis(each, axis=1)) < 25
     assert maps.min() > -0.045
-    assert maps.std() == pytest.approx(0.0167, abs=0.0008)
+    assert np.median(each.std(1)) == pytest.approx(0.0167, abs=0.001)
     power = torch.from_numpy(lognormal.pixel_power(FIDUCIAL, 256, born.FIELD / 256))
     white = torch.fft.rfft2(_noise(8, 256).double())
     gaussian = torch.fft.irfft2(white * power.sqrt(), s=(256, 256))

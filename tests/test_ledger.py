@@ -104,10 +104,10 @@ def module(path, code):
 
 
 def test_the_hash_of_code_sees_code_and_not_comments(tmp_path):
-    plain = "def f(x):\n    return x + 1\n"
+    plain = "def f(x):\n    return (x + 1)\n"
     codes = {
         "a": plain,
-        "b": "# of no effect\n\n" + plain.replace("x + 1", "(x +\n        1)  # one more"),
+        "b": "# of no effect\n\n" + plain.replace("x + 1", "x +\n        # one more\n        1"),
         "c": plain.replace("+ 1", "+ 2"),
         "d": plain.replace("+ 1", "- 1"),
         "e": plain + "f(1)\n",
