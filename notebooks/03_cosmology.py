@@ -20,7 +20,7 @@
 #
 # ```{admonition} In short
 # :class: important
-# On {val}`cosmology:data.n_test` test maps, peak counts by AWD's filters miss Ω_m by **{val}`cosmology:table2.awd.rmse:.4f` (root mean square). That is *{val}`cosmology:words.awd_minus_db5`* counts by DB5, where AWD started ({val}`cosmology:table2.db5.rmse:.4f`), *{val}`cosmology:words.awd_minus_roberts`* the Roberts cross ({val}`cosmology:table2.roberts.rmse:.4f`), *{val}`cosmology:words.awd_minus_resnet`* the network ({val}`cosmology:table2.resnet.rmse:.4f`), and *{val}`cosmology:words.awd_minus_random_best`* the best of {val}`cosmology:size.budget` **random** orthonormal wavelets chosen alike ({val}`cosmology:table2.random_best.rmse:.4f`). Each cosmology trains the counts with {val}`cosmology:data.n_train` maps; below 1,000 no claim about Table 2 is judged.
+# On {val}`cosmology:data.n_test` test maps, peak counts by AWD's filters miss Ω_m by **{val}`cosmology:table2.awd.rmse:.4f`** (root mean square). That is *{val}`cosmology:words.awd_minus_db5`* counts by DB5, where AWD started ({val}`cosmology:table2.db5.rmse:.4f`), *{val}`cosmology:words.awd_minus_roberts`* the Roberts cross ({val}`cosmology:table2.roberts.rmse:.4f`), *{val}`cosmology:words.awd_minus_resnet`* the network ({val}`cosmology:table2.resnet.rmse:.4f`), and *{val}`cosmology:words.awd_minus_random_best`* the best of {val}`cosmology:size.budget` **random** orthonormal wavelets chosen alike ({val}`cosmology:table2.random_best.rmse:.4f`). Each cosmology trains the counts with {val}`cosmology:data.n_train` maps; below 1,000 no claim about Table 2 is judged.
 # ```
 
 # %% tags=["parameters", "remove-cell"]
