@@ -1,6 +1,7 @@
 """Scores and their uncertainty."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +51,29 @@ def estimate(value: float, samples: np.ndarray, n: int, kind: str) -> dict[str, 
     """
     low, high = interval(samples)
     return {"estimate": float(value), "low": low, "high": high, "n": int(n), "kind": kind}
+
+
+ABSENT: dict[str, Any] = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
+
+
+def over_range(values: np.ndarray | Sequence[float], kind: str) -> dict[str, Any]:
+    """Mean and range of a quantity over seeds or other members, as `estimate` stores one."""
+    values = np.asarray(values, dtype=float)
+    return {
+        "estimate": float(values.mean()), "low": float(values.min()), "high": float(values.max()),
+        "n": len(values), "kind": kind,
+    }  # fmt: skip
+
+
+def in_words(
+    difference: Mapping[str, Any] | None, *, more: str = "better than", less: str = "worse than"
+) -> str | None:
+    """What a difference says, in words that its interval allows."""
+    if not difference or difference["low"] is None or difference["high"] is None:
+        return None
+    if difference["low"] > 0:
+        return more
+    return less if difference["high"] < 0 else "not clearly different from"
 
 
 def compression_factors(

@@ -34,7 +34,7 @@ import torch
 
 from awdlib import experiments, filters, lensing, lensing_plots, paper, peaks, plots, results, threads
 from awdlib import wavelet_plots as figures
-from awdlib.lensing import fidelity, record, study, table
+from awdlib.lensing import comparing, fidelity, looking, record, study, table
 
 # %% [markdown]
 # ## The maps
@@ -55,19 +55,20 @@ size = lensing.size_for(profile, device)
 folder = results.folder("cosmology", "run") / ("smoke" if profile == "smoke" else "work")
 with threads.processes(1 if profile == "smoke" else None) as executor:
     work = study.Study(size, folder, executor, device, keep=profile != "smoke")
-    run = study.begin(work, profile, data)
-    maps = study.get_maps(work, "simulated" if profile == "smoke" else data)
+    real_split = study.real_maps(work, "simulated" if profile == "smoke" else data)
+    run = study.begin(work, profile, data, real=real_split is not None)
+    maps = real_split or study.simulate(work)
     examined = study.examine(work)
     trained = study.teach(work, maps)
     swept = study.distil(work, maps, trained)
-    compared = study.compare_all(work, maps, swept, trained)
+    compared = comparing.compare_all(work, maps, swept, trained)
 
 # %% tags=["remove-cell"]
 main = compared[maps.shared_box]
-shares = study.compressions(work, maps, main, trained)
-looked = study.look(work, maps, main, trained)
-h_awd = torch.from_numpy(study.chosen_filters(main)["awd"][0])
-exposed = study.plant(work, maps, trained, h_awd)
+shares = comparing.compressions(work, maps, main, trained)
+looked = looking.look(work, maps, main, trained)
+h_awd = torch.from_numpy(comparing.chosen_filters(main)["awd"][0])
+exposed = looking.plant(work, maps, trained, h_awd)
 rows = table.table2(
     {shared: one.judged for shared, one in compared.items()},
     shares,

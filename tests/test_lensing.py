@@ -19,8 +19,10 @@ from awdlib.lensing import (
     activations,
     artefact,
     claims,
+    comparing,
     counts,
     fidelity,
+    looking,
     record,
     setup,
     study,
@@ -105,10 +107,22 @@ def test_real_maps_are_split_as_the_authors_split_them(tmp_path, monkeypatch):
         setup.real_split(replace(TINY, train=7), tmp_path / "out")
 
 
+def test_real_maps_that_are_broken_are_not_called_real(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AWD_DATA_DIR", str(tmp_path))
+    (tmp_path / "massivenus").mkdir()  # empty
+    work = study.Study(TINY, tmp_path / "out")
+    assert study.real_maps(work, "auto") is None
+    assert "The real maps are not used" in capsys.readouterr().out
+    assert study.real_maps(work, "simulated") is None
+    with pytest.raises(DataError, match="no maps named"):
+        study.real_maps(work, "real")
+
+
 def test_real_maps_that_are_not_there_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("AWD_DATA_DIR", str(tmp_path))
+    assert study.real_maps(study.Study(TINY, tmp_path), "auto") is None
     with pytest.raises(DataError, match="There are no real maps: put"):
-        study.get_maps(study.Study(TINY, tmp_path), "real")
+        study.real_maps(study.Study(TINY, tmp_path), "real")
 
 
 # --- counts ------------------------------------------------------------------------------------
@@ -152,13 +166,13 @@ def test_maps_get_the_omega_of_the_nearest_cosmology(maps):
 def test_picking_takes_the_smallest_error_of_each_group(maps):
     work = study.Study(TINY, maps.train.files[0].parents[1], keep=False)
     h = torch.stack([filters.lowpass(name) for name in ("db5", "sym5")])
-    scored = study.score(work, maps, h, "toy")
+    scored = comparing.score(work, maps, h, "toy")
     statistics = counts.of_wavelets(h)
     for k, statistic in enumerate(statistics):
         a, b = (counts.count(part, [statistic])[0] for part in (maps.train, maps.select))
         error = counts.rmse(counts.predict(a, maps.train, b), maps.select)
         assert scored.scores.flat[k] == pytest.approx(error)
-    both = study.pick(scored, [slice(0, 1), slice(1, 2), slice(0, 2)])
+    both = comparing.pick(scored, [slice(0, 1), slice(1, 2), slice(0, 2)])
     assert both.statistics[0] == statistics[scored.scores[0].argmin()]
     assert both.statistics[1] == statistics[5 + scored.scores[1].argmin()]
     assert both.statistics[2] == statistics[scored.scores.argmin()]
@@ -171,7 +185,7 @@ def test_what_each_seed_picked_is_found_again_in_its_grid():
     scores = rng.uniform(1, 2, (2 * 3 * 2, 5))
     # seed 8, the second γ, the first λ, the fourth range: seeds come first, then γ, then λ
     scores[1 * 6 + 1 * 2 + 0, 3] = 0.5
-    found = study.places(swept, study.Picked([], [], scores))[1]
+    found = comparing.places(swept, comparing.Picked([], [], scores))[1]
     assert (found["lam"], found["gamma"], found["high"]) == (0.1, 1.0, counts.RANGES[3])
     assert found["seed"] == 8
 
@@ -188,8 +202,8 @@ def test_selection_never_reads_a_test_map(maps, monkeypatch):
     work = study.Study(TINY, maps.train.files[0].parents[1], keep=False)
     trained = study.teach(work, maps)
     swept = study.distil(work, maps, trained)
-    study.score(work, maps, swept.h.flatten(0, 2).double(), "AWD")
-    study.score(work, maps, study.random_wavelets(work), "random wavelets")
+    comparing.score(work, maps, swept.h.flatten(0, 2).double(), "AWD")
+    comparing.score(work, maps, comparing.random_wavelets(work), "random wavelets")
     with pytest.raises(AssertionError):
         maps.test.read([0])
 
@@ -301,11 +315,11 @@ def judged_claims(maps, source, **changes):
     split = replace(split, test=split.test.take(np.tile(np.arange(8), 5)))
     truth = split.test.parameters[:, 1]
     judged = table.judge(dict.fromkeys(table.ROWS, truth + 0.01), truth, count=20)
-    picked = {n: study.Picked([Statistic("wavelet", DB5)], [], DB5) for n in ("awd", "db5")}
-    compared = study.Compared(judged, {"resnet": truth[None] + 0.01}, picked)
+    picked = {n: comparing.Picked([Statistic("wavelet", DB5)], [], DB5) for n in ("awd", "db5")}
+    compared = comparing.Compared(judged, {"resnet": truth[None] + 0.01}, picked)
     shares = {n: {"omega_m": np.linspace(0.5, 0.6, len(truth))} for n in picked}
     ratios = {("awd", "integrated_gradients"): {"both": np.linspace(2, 3, 9)}}
-    looked = study.Looked(torch.ones(3, 3).double(), np.arange(3), {}, ratios)
+    looked = looking.Looked(torch.ones(3, 3).double(), np.arange(3), {}, ratios)
     work = study.Study(replace(TINY, **changes), maps.train.files[0].parent)
     found = record.quantities(work, split, compared, shares, looked)
     return {name for name, one in found.items() if one["estimate"] is not None}
@@ -489,7 +503,7 @@ def test_too_little_room_for_an_experiment_is_said_before_it(tmp_path, monkeypat
     monkeypatch.setattr(mapset.shutil, "disk_usage", lambda _: usage._replace(free=10**9))
     setup.need_space(TINY, tmp_path)
     with pytest.raises(DataError, match=r"maps need 1\d.* GB, but only 1\.0 GB are free"):
-        study.get_maps(study.Study(SIZES["paper"], tmp_path))
+        study.simulate(study.Study(SIZES["paper"], tmp_path))
 
 
 def test_a_gpu_trains_the_papers_network():

@@ -1,6 +1,6 @@
 """The quantities that the claims about clathrin tracks are judged by, with their intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from awdlib import filters, metrics, paper, pulses
 from awdlib.clathrin.reading import mean_coefficients
 from awdlib.clathrin.sweeps import Swept
 from awdlib.experiments import Signals
+from awdlib.metrics import ABSENT, in_words
 
 OVER = "95 %, test tracks and members"
 # The differences of R² that the claims and the text speak of.
@@ -48,7 +49,6 @@ def differences(
 
 
 UNDEFINED = 1e6  # larger than any ratio
-ABSENT: dict[str, Any] = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
 
 
 def short(name: str) -> str:
@@ -60,17 +60,6 @@ def expected() -> list[str]:
     """Names of all claims' quantities; one that a run cannot have is stored as `ABSENT`."""
     pairs = [f"{short(a)}_minus_{short(b)}" for a, b in DIFFERENCES]
     return [*pairs, *(q.removeprefix("claims.") for q in paper.claims("cme")["quantity"])]
-
-
-def in_words(
-    difference: Mapping[str, Any] | None, *, more: str = "better than", less: str = "worse than"
-) -> str | None:
-    """What a difference says, in words that its interval allows."""
-    if not difference or difference["low"] is None or difference["high"] is None:
-        return None
-    if difference["low"] > 0:
-        return more
-    return less if difference["high"] < 0 else "not clearly different from"
 
 
 def compression_reduction(awd: np.ndarray, db5: np.ndarray) -> dict[str, Any]:
@@ -94,15 +83,6 @@ def compression_reduction(awd: np.ndarray, db5: np.ndarray) -> dict[str, Any]:
     return metrics.estimate(1 - awd.mean() / db5.mean(), 1 - ratio, n, OVER)
 
 
-def _over(values: np.ndarray | Sequence[float], kind: str) -> dict[str, Any]:
-    """Mean and range."""
-    values = np.asarray(values, dtype=float)
-    return {
-        "estimate": float(values.mean()), "low": float(values.min()), "high": float(values.max()),
-        "n": len(values), "kind": kind,
-    }  # fmt: skip
-
-
 def seed_distances(h: torch.Tensor) -> np.ndarray:
     """Distance of every pair of wavelets over the norm of the first, (pairs,)."""
     psi = filters.cascade(h.double())[1]
@@ -124,12 +104,12 @@ def shape_claims(h: torch.Tensor) -> dict[str, Any]:
     """Claims about the shape of the chosen wavelets, (seeds, taps): stable, edges, build-up."""
     over, found = "range over seeds", {}
     if len(h) > 1:
-        found["seed_distance"] = _over(seed_distances(h), "range over pairs of seeds")
+        found["seed_distance"] = metrics.over_range(seed_distances(h), "range over pairs of seeds")
     db5 = filters.lowpass("db5")
     edges = pulses.edge_response(h.double()) / pulses.edge_response(db5)
     return found | {
-        "edge_response": _over(edges, over),
-        "build_up_drop": _over(pulses.asymmetry(h.double()).mean(-1), over),
+        "edge_response": metrics.over_range(edges, over),
+        "build_up_drop": metrics.over_range(pulses.asymmetry(h.double()).mean(-1), over),
     }
 
 
@@ -147,7 +127,7 @@ def sweep_claims(swept: Swept, sym5: Swept) -> dict[str, Any]:
     ratio = np.log10(mean[:, -1] / mean[:, swept.published[1]])
     found["penalty_ratio"] = {
         name: value if name in ("n", "kind") else 10**value
-        for name, value in _over(ratio, "geometric mean and range over λ").items()
+        for name, value in metrics.over_range(ratio, "geometric mean and range over λ").items()
     }
     limit = min(_last_valid(swept), _last_valid(sym5))
     shared = [g for g in sym5.grid.gammas if g in swept.grid.gammas and g <= limit]
@@ -161,7 +141,7 @@ def sweep_claims(swept: Swept, sym5: Swept) -> dict[str, Any]:
         )
         apart = np.array([float(filters.distance(p, q)) / float(p.norm()) for p, q in pairs])
         each = apart.reshape(h.shape[:2]).mean(1)
-        found["sym5_distance"] = _over(each, "range over λ, means over seeds") | {
+        found["sym5_distance"] = metrics.over_range(each, "range over λ, means over seeds") | {
             "gamma": shared[-1]
         }
     return found

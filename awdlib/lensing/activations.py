@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from awdlib import dwt, peaks
 from awdlib.attribution import from_gradients
 from awdlib.datasets.cosmology.mapset import MapSet
+from awdlib.lensing.setup import LEVEL
 
 KEPT = 600  # coefficients of an activation map; a map of 256 x 256 has 73,839
-LEVEL = 4
 PEAK_SD, VOID_SD, NEAR = 3.0, -1.0, 2
 
 
@@ -33,7 +33,8 @@ def matched_filter(maps: MapSet, *, count: int = 200) -> Tensor:
         Training maps, of which `count` are used.
     count : int
     """
-    x = maps.read(np.linspace(0, len(maps) - 1, min(count, len(maps))).astype(int)).double()
+    some = maps.spread_out(count)
+    x = some.read(np.arange(len(some))).double()
     found = peaks.patches(x)
     high = found.patches[:, 4] > PEAK_SD * x.std()
     return (found.patches[high].mean(0) - x.mean()).reshape(3, 3)

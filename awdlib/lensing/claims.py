@@ -1,6 +1,5 @@
 """The quantities that the claims about cosmology are judged by, with their intervals."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,11 @@ from awdlib.lensing import activations, table
 from awdlib.lensing.setup import TARGET
 from awdlib.lensing.table import OVER
 
-ABSENT: dict[str, Any] = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
+SEEDS = "range over seeds"
 
 
 def expected() -> list[str]:
-    """Names of all quantities; one that a run cannot have is stored as `ABSENT`."""
+    """Names of all quantities; one that a run cannot have is stored as `metrics.ABSENT`."""
     pairs = [f"{a}_minus_{b}" for a, b in table.DIFFERENCES]
     shapes = ["symmetry", "matched_filter", "activation_ratio", "lower_compression"]
     return [*pairs, *shapes, "resnet_r2"]
@@ -32,21 +31,12 @@ def resnet_r2(
     return metrics.estimate(metrics.r2_score(truth, predictions[0]), samples, n, OVER)
 
 
-def over_seeds(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
-    """Mean and range over seeds."""
-    values = np.asarray(values, float)
-    return {
-        "estimate": float(values.mean()), "low": float(values.min()), "high": float(values.max()),
-        "n": len(values), "kind": "range over seeds",
-    }  # fmt: skip
-
-
 def of_filters(h: np.ndarray, matched: torch.Tensor) -> dict[str, dict[str, Any]]:
     """Are AWD's chosen filters (seeds, taps) symmetric, and like the matched filter?"""
     taps = torch.from_numpy(h)
     return {
-        "symmetry": over_seeds(activations.symmetry(taps)),
-        "matched_filter": over_seeds(activations.likeness(taps, matched)),
+        "symmetry": metrics.over_range(activations.symmetry(taps), SEEDS),
+        "matched_filter": metrics.over_range(activations.likeness(taps, matched), SEEDS),
     }
 
 

@@ -9,8 +9,10 @@ import torch
 from awdlib import metrics, paper, peaks
 from awdlib.datasets.cosmology import simulated
 from awdlib.lensing import activations, artefact, claims, counts, fidelity, table
+from awdlib.lensing.comparing import Compared, chosen_filters, places
+from awdlib.lensing.looking import Exposed, Looked
 from awdlib.lensing.setup import BELIEVABLE, PAPERS_WIDTH, TARGET, Split
-from awdlib.lensing.study import Compared, Examined, Exposed, Looked, Study, chosen_filters, places
+from awdlib.lensing.study import Examined, Study
 from awdlib.lensing.teacher import Trained
 from awdlib.networks import count_parameters
 from awdlib.sweep import Sweep
@@ -18,15 +20,6 @@ from awdlib.sweep import Sweep
 NO_ROW = dict.fromkeys(("rmse", "rmse_sd", "low", "high", "compression", "compression_m_nu"))
 D1 = ("awd", "laplace", "roberts", "height")  # panels of Fig. D1
 SHOWN = 4  # its cosmologies
-
-
-def in_words(difference: Mapping[str, Any] | None) -> str | None:
-    """What a difference of RMSE says, in words that its interval allows."""
-    if not difference or difference["low"] is None or difference["high"] is None:
-        return None
-    if difference["high"] < 0:
-        return "better than"
-    return "worse than" if difference["low"] > 0 else "not clearly different from"
 
 
 def rows_of(
@@ -57,7 +50,7 @@ def quantities(
     trained the counts, none about ResNet-18 where the network is another."""
     chosen, size = chosen_filters(compared), study.size
     if maps.train.source == simulated.SOURCES["shells"]:  # no result rests on them
-        return {key: claims.ABSENT for key in claims.expected()}
+        return {key: metrics.ABSENT for key in claims.expected()}
     made: dict[str, Any] = claims.of_filters(chosen["awd"], looked.matched)
     ratios = looked.ratios["awd", "integrated_gradients"]["both"]
     made["activation_ratio"] = claims.of_activations(ratios)
@@ -68,7 +61,7 @@ def quantities(
         )
     if size.width == PAPERS_WIDTH:
         made["resnet_r2"] = claims.resnet_r2(compared.predictions["resnet"], maps.test)
-    return {key: claims.ABSENT for key in claims.expected()} | made
+    return {key: metrics.ABSENT for key in claims.expected()} | made
 
 
 def filters_of(compared: Compared, looked: Looked) -> dict[str, dict[str, float]]:
@@ -129,7 +122,10 @@ def numbers_of(
         "table2": rows_of(main, shares),
         "shared": rows_of(other, {}) if other else {n: dict(NO_ROW) for n in table.ROWS},
         "claims": made,
-        "words": {key: in_words(plain.get(key)) for key in claims.expected()},
+        "words": {
+            key: metrics.in_words(plain.get(key), more="worse than", less="better than")
+            for key in claims.expected()
+        },
         "chosen": {
             "places": chosen,
             "settings": ", ".join(f"({c['lam']:.2g}, {c['gamma']:.2g})" for c in chosen),

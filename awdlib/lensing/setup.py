@@ -17,6 +17,7 @@ from awdlib.datasets.registry import DataError
 
 LAMS = np.array([0.005, 0.01, 0.02])
 GAMMAS = np.append(0, np.geomspace(0.001, 0.05, 10).round(5))
+LEVEL = 4
 TARGET = 1  # omega_m among the network's outputs
 TRAINING_BOXES, SELECTION_BOX, TEST_BOX = (0, 1), 2, 3
 PAPERS_WIDTH = 64
@@ -163,11 +164,6 @@ def blocks(size: Size, *, shared_box: bool) -> dict[str, list[Block]]:
 
 
 REAL = ("massivenus", "lensing")  # folders of the data folder: the original maps, and own ones
-
-
-def has_real() -> bool:
-    """Whether the data folder has maps that are to be used instead of simulated ones."""
-    return any((registry.data_dir() / name).is_dir() for name in REAL)
 
 
 def real_split(size: Size, folder: Path, **options: Any) -> Split | None:

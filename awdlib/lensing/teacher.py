@@ -89,7 +89,8 @@ def train(
     model = ResNet18(outputs=maps.parameters.shape[1], width=width, seed=seed)
     model = model.to(device, dtype)
     centre, scale = (torch.from_numpy(v) for v in (maps.parameters.mean(0), _spread(maps)))
-    model.set_units(centre, scale, float(maps.read(_some(maps)).std()))
+    some = maps.spread_out(20)
+    model.set_units(centre, scale, float(some.read(np.arange(len(some))).std()))
     adams = [Adam(p, lr) for p in model.parameters()]
     config = {
         "width": width, "epochs": epochs, "seed": seed, "batch": batch_size, "lr": lr,
@@ -212,10 +213,6 @@ def gradients(
         if progress:
             progress(int(rows[-1]) + 1, len(maps))
     return torch.from_numpy(np.concatenate(found))
-
-
-def _some(maps: MapSet, count: int = 20) -> np.ndarray:
-    return np.unique(np.linspace(0, len(maps) - 1, count).astype(int))
 
 
 def _spread(maps: MapSet) -> np.ndarray:

@@ -6,14 +6,13 @@ CAMB is a Boltzmann code and not needed by anything else here; its spectra are s
 """
 
 import io
-from pathlib import Path
 
 import numpy as np
 
 from awdlib.datasets.cosmology.background import COSMOLOGIES, HUBBLE, Cosmology
+from awdlib.datasets.cosmology.matter import TABLES
 from awdlib.store import write
 
-TABLES = Path(__file__).with_name("tables.npz")
 BARYONS = 0.02254  # Omega_b h^2 of MassiveNuS
 HELIUM, TILT = 0.24, 0.97
 K = np.geomspace(1e-4, 60.0, 180)  # h/Mpc

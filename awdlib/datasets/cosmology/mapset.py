@@ -46,7 +46,7 @@ class MapSet:
         A number for each distinct triple of parameters, shape (maps,).
     names : numpy.ndarray of str
     source : str
-        What the maps are: "particle mesh", "lognormal shells", "MassiveNuS", "own".
+        What the maps are: one of `simulated.SOURCES`, "MassiveNuS", "own".
     """
 
     sha256: tuple[str, ...]
@@ -83,6 +83,10 @@ class MapSet:
         """All maps in their order, `size` at a time."""
         for begin in range(0, len(self), size):
             yield self.read(np.arange(begin, min(begin + size, len(self))))
+
+    def spread_out(self, count: int) -> "MapSet":
+        """`count` of the maps at even distances; all where there are fewer."""
+        return self.take(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
 
     def take(self, rows: np.ndarray) -> "MapSet":
         """Some of the maps, by number or mask, as a set that shares the files."""

@@ -7,7 +7,7 @@ kick are weighted so that linear growth is exact however long the step.
 Lengths are in Mpc/h, momenta are a^2 dx/dt with H0 = 1.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,7 +49,6 @@ def simulate(
     *,
     seed: Sequence[int],
     device: str = "cpu",
-    step: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[float, Tensor]]:
     """Particles' positions at each of the scale factors asked for.
 
@@ -63,8 +62,6 @@ def simulate(
     seed : sequence of int
         Of the initial phases. They are drawn on the CPU: a seed means the same box everywhere.
     device : str
-    step : callable, optional
-        Called with (steps done, steps).
 
     Yields
     ------
@@ -83,7 +80,7 @@ def simulate(
     times = [*np.linspace(box.start, outputs[0], box.early + 1)[:-1], *outputs]
     position, momentum = start(box, cosmology, seed, device)
     force = acceleration(position, box)
-    for done, (now, then) in enumerate(pairwise(times)):
+    for now, then in pairwise(times):
         middle = (now * then) ** 0.5
         g, d = (
             {a: float(of(a, omega_m)) for a in (now, middle, then)}
@@ -94,8 +91,6 @@ def simulate(
         position.add_(momentum, alpha=(d[then] - d[now]) / g[middle]).remainder_(box.side)
         force = acceleration(position, box)
         momentum.add_(force, alpha=(g[then] - g[middle]) / d[then])
-        if step:
-            step(done + 1, len(times) - 1)
         if then in outputs:
             yield then, position
 

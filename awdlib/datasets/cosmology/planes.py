@@ -7,7 +7,7 @@ simulations' planes ask for. On the largest scales, where the box holds few wave
 their scatter is what tells one box from another.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +66,6 @@ def make(
     seed: Sequence[int],
     pixels: int = 1024,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
 ) -> Planes:
     """Simulate a box and project it along its three axes at the age of each slab.
 
@@ -76,14 +75,12 @@ def make(
         As `particle_mesh.simulate` takes them.
     pixels : int
         Of one side of a plane.
-    progress : callable, optional
-        Called with (steps done, steps).
     """
     middles, weights = slabs(cosmology, box.side)
     ages = 1 / (1 + redshift(middles, cosmology.omega_m))
     contrast = torch.empty((len(middles), 3, pixels, pixels), dtype=torch.float16)
     simulation = particle_mesh.simulate(
-        box, cosmology, ages[::-1].tolist(), seed=seed, device=device, step=progress
+        box, cosmology, ages[::-1].tolist(), seed=seed, device=device
     )
     for slab, (a, position) in zip(reversed(range(len(middles))), simulation, strict=True):
         projected = torch.stack(
@@ -128,7 +125,7 @@ def spectrum(contrast: Tensor, side: float) -> tuple[np.ndarray, np.ndarray]:
     k = _across(pixels, side, contrast.device)
     edges = np.append(
         2 * np.pi / side * np.array([0.5, 1.5]),
-        np.geomspace(5 * np.pi / side, np.sqrt(2) * np.pi * pixels / side * 1.001, 33)[0:],
+        np.geomspace(5 * np.pi / side, np.sqrt(2) * np.pi * pixels / side * 1.001, 33),
     )
     double = torch.full_like(k, 2.0)  # waves whose mirror a real FFT leaves out
     double[:, 0] = 1
