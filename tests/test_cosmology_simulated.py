@@ -164,19 +164,23 @@ def test_a_uniform_sheet_gives_the_lens_weight():
     torch.testing.assert_close(found, torch.full((1, 16, 16), 0.5 * float(toy.weights.sum())))
 
 
-def test_rays_read_the_planes_as_scipy_does():
-    plane = _noise(1, 32, 2)[0]
-    found = plane
-    shifts, scale, pixels = (3.7, 29.2), 1.9, 8
-    for dim in (0, 1):
-        found = born._sample(found, dim, shifts[dim], scale, pixels, flip=False)
-    rays = (np.arange(2 * pixels) + 0.5) / 2 * scale
-    at = np.meshgrid(shifts[0] + rays, shifts[1] + rays, indexing="ij")
-    wrapped = [np.mod(a, 32) for a in at]
+@pytest.mark.parametrize("seed", range(6))
+def test_rays_read_the_planes_as_scipy_does(seed):
+    axes = _noise(3, 32, 2)
+    pixels, side, chi, weight = 8, 128.0, 900.0, 0.3
+    lenses = planes.Planes(axes[None], side, np.array([chi]), np.array([weight]))
+    found = born.convergence(lenses, seed=(seed,), pixels=pixels)[0]
+    draw = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed,))))
+    axis, flips, turn = draw.integers(3), draw.integers(2, size=2), draw.integers(2)
+    shift = draw.uniform(0, 32, size=2)
+    rays = (np.arange(2 * pixels) + 0.5) / 2 * (chi * born.FIELD / pixels / side * 32)
+    ways = [s + (rays[::-1] if flip else rays) for s, flip in zip(shift, flips, strict=True)]
+    plane = axes[axis].T if turn else axes[axis]
+    wrapped = [np.mod(a, 32) for a in np.meshgrid(*ways, indexing="ij")]
     fine = ndimage.map_coordinates(
         np.pad(plane.numpy(), (0, 1), "wrap"), wrapped, order=1, mode="nearest"
     )
-    expected = fine.reshape(pixels, 2, pixels, 2).mean((1, 3))
+    expected = weight * fine.reshape(pixels, 2, pixels, 2).mean((1, 3))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 

@@ -125,7 +125,9 @@ def examine(study: Study) -> dict[str, dict[int, Examined]]:
     found: dict[str, dict[int, Examined]] = {}
     for kind, (cosmologies, count) in study.size.fidelity.items():
         recipe = replace(study.size.recipe, kind=kind, pixels=256)
-        blocks = [Block(c, TRAINING_BOXES[0], 0, count) for c in cosmologies]
+        # more boxes than one only where they are simulated anyway
+        boxes = TRAINING_BOXES if kind == study.size.recipe.kind else TRAINING_BOXES[:1]
+        blocks = [Block(c, box, 0, count // len(boxes)) for c in cosmologies for box in boxes]
         whole = simulated.make(
             study.folder / "maps", recipe, blocks, device=study.device, executor=study.executor,
             progress=progress(f"maps to be examined ({kind}), blocks"),

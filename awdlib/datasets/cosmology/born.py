@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from awdlib.datasets.cosmology.planes import Planes
 
@@ -36,24 +37,29 @@ def convergence(
     for slab, chi in enumerate(planes.distances):
         axis, flips, turn = draw.integers(3), draw.integers(2, size=2), draw.integers(2)
         shift = draw.uniform(0, across, size=2)
-        plane = planes.contrast[slab, axis]
-        plane = plane.T if turn else plane
+        plane = planes.contrast[slab, axis].float()
         scale = chi * field / pixels / planes.side * across  # mesh points a pixel
-        for dim in (0, 1):
-            plane = _sample(plane, dim, float(shift[dim]), scale, pixels, bool(flips[dim]))
-        total += float(planes.weights[slab]) * plane
+        sides = [
+            _reads(float(shift[side]), scale, pixels, bool(flips[side]), across) for side in (0, 1)
+        ]
+        for index, weight in sides[::-1] if turn else sides:
+            rows = embedding_bag(index, plane, per_sample_weights=weight, mode="sum")
+            plane = rows.T.contiguous()
+        total.add_(plane.T if turn else plane, alpha=float(planes.weights[slab]))
     return total[None]
 
 
-def _sample(plane: Tensor, dim: int, shift: float, scale: float, pixels: int, flip: bool) -> Tensor:
-    """Means over the rays of each pixel along one side, each read between two mesh points."""
+def _reads(
+    shift: float, scale: float, pixels: int, flip: bool, across: int
+) -> tuple[Tensor, Tensor]:
+    """Which mesh points make each pixel along one side, and their weights: (pixels, 2 * RAYS).
+
+    A pixel is the mean over its rays, and each is read between two mesh points.
+    """
     rays = (torch.arange(pixels * RAYS, dtype=torch.float64) + 0.5) / RAYS
     place = shift + scale * (rays.flip(0) if flip else rays)
     low = place.floor()
-    share = (place - low).float()
-    n = plane.shape[dim]
-    shape = (-1, 1) if dim == 0 else (1, -1)
-    index = low.long() % n
-    first, second = (plane.index_select(dim, (index + up) % n).float() for up in (0, 1))
-    read = torch.lerp(first, second, share.reshape(shape))
-    return read.unflatten(dim, (pixels, RAYS)).mean(dim + 1)
+    upper = (place - low) / RAYS
+    index = torch.stack([low, low + 1], 1).long() % across
+    weight = torch.stack([1 / RAYS - upper, upper], 1).float()
+    return index.reshape(pixels, -1), weight.reshape(pixels, -1)

@@ -14,9 +14,12 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from awdlib.datasets.cosmology.background import Cosmology, growth, growth_momentum
 from awdlib.datasets.cosmology.matter import Matter
+
+TOGETHER = 2**16  # particles at a time: what is worked out for them stays in the cache
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,9 @@ def acceleration(position: Tensor, box: Box) -> Tensor:
     delta = delta.sub_(1)
     k, squared = wavenumbers(n, box.side, position.device)
     potential = torch.fft.rfftn(delta).div_(squared)  # minus the potential
-    forces = torch.stack(
-        [torch.fft.irfftn(1j * k[i] * potential, s=(n, n, n)) for i in range(3)], -1
-    )
+    forces = position.new_empty(n, n, n, 3)
+    for i in range(3):
+        forces[..., i] = torch.fft.irfftn(1j * k[i] * potential, s=(n, n, n))
     return gather(forces, position, box.side)
 
 
@@ -177,8 +180,9 @@ def deposit(position: Tensor, n: int, side: float) -> Tensor:
     """Density by cloud in cell, its mean 1: positions (particles, d) to a mesh of d sides n."""
     dimensions = position.shape[1]
     mesh = position.new_zeros(n**dimensions)
-    for index, weight in _corners(position, n, side):
-        mesh.index_add_(0, index, weight)
+    for part in position.split(TOGETHER):
+        index, weight = _corners(part, n, side)
+        mesh.index_add_(0, index.flatten(), weight.flatten())
     return mesh.mul_(n**dimensions / len(position)).reshape((n,) * dimensions)
 
 
@@ -186,23 +190,24 @@ def gather(mesh: Tensor, position: Tensor, side: float) -> Tensor:
     """Read a mesh (n, ..., n, values) at positions by cloud in cell; (particles, values)."""
     n, values = mesh.shape[0], mesh.shape[-1]
     rows = mesh.reshape(-1, values)
-    found = position.new_zeros(len(position), values)
-    for index, weight in _corners(position, n, side):
-        found.addcmul_(rows.index_select(0, index), weight[:, None])
+    found = position.new_empty(len(position), values)
+    for part, read in zip(position.split(TOGETHER), found.split(TOGETHER), strict=True):
+        index, weight = _corners(part, n, side)
+        read.copy_(embedding_bag(index.T, rows, per_sample_weights=weight.T, mode="sum"))
     return found
 
 
-def _corners(position: Tensor, n: int, side: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """The flat index and the weight of each of the 2^d mesh points around every particle."""
-    scaled = position * (n / side)
+def _corners(position: Tensor, n: int, side: float) -> tuple[Tensor, Tensor]:
+    """Flat indices and weights of the mesh points around every particle, each (2^d, particles)."""
+    scaled = (position * (n / side)).T
     cell = scaled.floor()
-    share = scaled - cell
-    whole = cell.long()
-    for corner in range(2 ** position.shape[1]):
-        index = torch.zeros_like(whole[:, 0])
-        weight = torch.ones_like(share[:, 0])
-        for axis in range(position.shape[1]):
-            up = corner >> axis & 1
-            index = index * n + (whole[:, axis] + up) % n
-            weight = weight * (share[:, axis] if up else 1 - share[:, axis])
-        yield index, weight
+    upper = scaled - cell
+    low = cell.int() % n
+    index = low.new_zeros(1, len(position))
+    weight = upper.new_ones(1, len(position))
+    for axis in range(position.shape[1]):
+        two = torch.stack([low[axis], (low[axis] + 1) % n])
+        shares = torch.stack([1 - upper[axis], upper[axis]])
+        index = (index[:, None] * n + two).flatten(0, 1)
+        weight = (weight[:, None] * shares).flatten(0, 1)
+    return index, weight

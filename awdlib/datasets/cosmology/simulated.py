@@ -9,7 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -171,7 +171,8 @@ def make_chunks(
         if recipe.kind == "shells":
             shells = lognormal.prepare(COSMOLOGIES[first.cosmology], pixels=recipe.pixels)
         else:
-            lenses = _planes(place, recipe, key, first, device)
+            lenses = _planes(place, recipe, first, device)
+            lenses = replace(lenses, contrast=lenses.contrast.float())  # once, not for every map
         for chunk in chunks:
             seeds = [
                 (recipe.seed, first.cosmology, first.box, i) for i in range(chunk.first, chunk.last)
@@ -202,9 +203,7 @@ def _planes_file(place: Path, cosmology: int, box: int) -> Path:
     return place / f"cosmology{cosmology}-box{box}-planes.npz"
 
 
-def _planes(
-    place: Path, recipe: Recipe, key: dict[str, Any], block: Block, device: str
-) -> planes.Planes:
+def _planes(place: Path, recipe: Recipe, block: Block, device: str) -> planes.Planes:
     """The lens planes of a box, found on disk or simulated now and kept for further maps."""
     path = _planes_file(place, block.cosmology, block.box)
     try:
