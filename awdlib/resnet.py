@@ -68,6 +68,9 @@ class ResNet18(nn.Module):
                 nn.Flatten(),
                 nn.Linear(before, outputs),
             )
+        for weight in self.parameters():
+            if weight.ndim == 4:  # a third faster on a CPU
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.register_buffer("pixel", torch.ones(()))
         self.register_buffer("scale", torch.ones(outputs))
         self.register_buffer("centre", torch.zeros(outputs))

@@ -1,5 +1,6 @@
-"""How many threads and processes a computation gets."""
+"""How many threads and processes a computation gets, and how it holds memory."""
 
+import ctypes
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -46,3 +47,26 @@ def processes(count: int | None = None) -> Iterator[Executor | None]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+LARGE = 2**30  # bytes
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's mallopt
+
+
+def reuse_memory() -> bool:
+    """Have this process keep the memory of large arrays for the next ones.
+
+    The GNU C library hands it back to the system at once, which must clear every page before it
+    lends it again: a fifth of the time of a training step on the CPU. Where there is another C
+    library, nothing is done.
+
+    Returns
+    -------
+    bool
+        Whether it could be done.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGE) and mallopt(M_TRIM_THRESHOLD, LARGE))

@@ -41,8 +41,8 @@ from awdlib.lensing import comparing, fidelity, looking, record, study, table
 #
 # A map is a square of .82 arc minutes a pixel; the paper's have 256 × 256, 3.5° across. There are ten cosmologies (Table D1). The paper's maps come from MassiveNuS, N-body simulations {cite:p}`liu2018massivenus` that few will download: where a reader has them, this chapter uses them. Everywhere else maps are **simulated here**, from the same parameters, in two ways:
 #
-# - **a particle mesh**: two million particles fall in their own gravity from the early universe to today, in a box of 128 Mpc/h, and light crosses the box some eighteen times on its way from the galaxies. This repeats the recipe of the original simulations at a smaller size. The paper profile rests on it;
-# - **lognormal shells**: nine sheets of random matter with the right power spectrum, in a tenth of the time. They are for trying things: how much maps of one cosmology differ among each other is set by the model, not by gravity, so no claim is judged by them.
+# - **a particle mesh**: {val}`cosmology:simulators.particles:,` particles fall in their own gravity from the early universe to today, in a box of {val}`cosmology:simulators.side:.0f` Mpc/h, and light crosses the box {val}`cosmology:simulators.crossings` times on its way from the galaxies. This repeats the recipe of the original simulations at a smaller size. The paper profile rests on it;
+# - **lognormal shells**: {val}`cosmology:simulators.shells` sheets of random matter with the right power spectrum, in a tenth of the time. They are for trying things: how much maps of one cosmology differ among each other is set by the model, not by gravity, so no claim is judged by them.
 #
 # This page: {val}`cosmology:data.source` maps, {val}`cosmology:data.pixels` pixels wide, {val}`cosmology:data.cosmologies` cosmologies, {val}`cosmology:data.n_train` maps of each to train with, {val}`cosmology:data.n_test` in all to test with.
 
@@ -98,7 +98,7 @@ plots.show(
 # %% [markdown]
 # ### Are simulated maps like real ones?
 #
-# Two real maps are used here, and the real maps' mean peak histograms of two cosmologies, which were read off a figure of the authors' notebook. What is free in the simulators was chosen on the first of these and on the two maps; the second only verifies. The largest single pitfall: real maps have *half* the power of theory at multipole 5,200, since the simulations' lens planes are smooth below .15 Mpc/h. A simulator without that has peak counts that mean nothing.
+# Two real maps are used here, and the real maps' mean peak histograms of two cosmologies, which were read off a figure of the authors' notebook. What is free in the simulators was chosen on the first of these and on the two maps; the second only verifies. The largest single pitfall: the real simulations' lens planes are smooth below {val}`cosmology:simulators.smoothing` Mpc/h, which leaves maps {val}`cosmology:simulators.left:.0%` of theory's power at multipole {val}`cosmology:simulators.smoothed_at:,`. A simulator without that has peak counts that mean nothing.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cosmology-fidelity", "caption": "Left: power of simulated and real maps over theory (Limber's integral of HMcode, smoothed as the simulations' planes and by the pixels), with standard errors; grey: 5 %. Right: distribution of pixel values, each map's mean taken off."}}
 label = record.LABELS
@@ -241,8 +241,8 @@ plots.show(
 #
 # ## What to doubt
 #
-# - **The maps are simulated here**, unless the banner says real. Those of the particle mesh have the spectrum and the peak totals of real ones to a few per cent, but too few of the steepest peaks: a mesh of half a Mpc/h makes cusps soft. Lognormal shells have too few peaks and the wrong scatter. An order of filters that rests on either may differ on the real maps.
-# - **Few boxes.** A box of 128 Mpc/h is crossed some eighteen times by every map, so maps of one box share their structures. Bootstrap intervals range over test maps, not over boxes.
+# - **The maps are simulated here**, unless the banner says real. Those of the particle mesh have the spectrum and the peak totals of real ones to a few per cent, but too few of the steepest peaks: a mesh of {val}`cosmology:simulators.cell` Mpc/h makes cusps soft. Lognormal shells have too few peaks and the wrong scatter. An order of filters that rests on either may differ on the real maps.
+# - **Few boxes.** A box of {val}`cosmology:simulators.side:.0f` Mpc/h is crossed {val}`cosmology:simulators.crossings` times by every map, so maps of one box share their structures. Bootstrap intervals range over test maps, not over boxes.
 # - **One set of selection maps** stops the network's training early and picks filters: what is picked is a little better on them than elsewhere. Test maps have no part in either.
 # - **The controls have the same budget** of filters and ranges, but AWD's filters come from a warm-started grid, so neighbours are alike and its budget counts for less.
 # - **The network** is a small one where its width is below 64: a better network may teach a better wavelet. No claim about ResNet-18's own score is judged then.

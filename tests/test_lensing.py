@@ -1,5 +1,6 @@
 """The cosmology experiment's parts: splits, counts, network, bootstrap, activation maps."""
 
+import platform
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from awdlib import dwt, filters, paper, peaks
+from awdlib import dwt, filters, paper, peaks, threads
 from awdlib.attribution import input_gradients
 from awdlib.datasets import DataError
 from awdlib.datasets.cosmology import mapset, simulated
@@ -54,6 +55,10 @@ def own_maps(folder, x: np.ndarray, omega: np.ndarray) -> MapSet:
         source="own", key={},
     )  # fmt: skip
     return mapset.open_set(folder, ["a"])
+
+
+def test_a_process_can_keep_its_memory():
+    assert threads.reuse_memory() is (platform.libc_ver()[0] == "glibc")
 
 
 # --- splits ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from awdlib.datasets.cosmology import real
 from awdlib.datasets.cosmology.background import Cosmology
 from awdlib.datasets.cosmology.born import FIELD
 from awdlib.datasets.cosmology.lognormal import pixel_power
+from awdlib.datasets.cosmology.matter import PLANE_SMOOTHING, convergence_power
 
 BANDS = np.array([300, 500, 800, 1200, 2000, 3000, 4500, 6000, 8000, 10_000, 12_500.0])
 VALUES = np.linspace(-0.05, 0.2, 51)  # edges
@@ -82,6 +83,15 @@ def theory(cosmology: Cosmology, bands: np.ndarray = BANDS, pixels: int = 256) -
         for weights in (power * double, double)
     ]
     return (sums[0] / sums[1]).numpy()
+
+
+def left_by_smoothing(ell: float, cosmology: Cosmology) -> float:
+    """Share of theory's power at a multipole that the smoothing of the lens planes leaves."""
+    theory, smooth = (
+        convergence_power(np.array(ell), cosmology, smoothing=width)
+        for width in (0.0, PLANE_SMOOTHING)
+    )
+    return float(smooth / theory)
 
 
 def histograms(maps: Tensor) -> dict[str, np.ndarray]:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from awdlib import metrics, paper, peaks
-from awdlib.datasets.cosmology import simulated
+from awdlib.datasets.cosmology import lognormal, matter, planes, simulated
+from awdlib.datasets.cosmology.background import COSMOLOGIES
 from awdlib.lensing import activations, artefact, claims, counts, fidelity, table
 from awdlib.lensing.comparing import Compared, chosen_filters, places
 from awdlib.lensing.looking import Exposed, Looked
@@ -20,23 +21,7 @@ from awdlib.sweep import Sweep
 NO_ROW = dict.fromkeys(("rmse", "rmse_sd", "low", "high", "compression", "compression_m_nu"))
 D1 = ("awd", "laplace", "roberts", "height")  # panels of Fig. D1
 SHOWN = 4  # its cosmologies
-
-
-def rows_of(
-    compared: Compared, shares: Mapping[str, Mapping[str, np.ndarray]]
-) -> dict[str, dict[str, float | None]]:
-    """Every row of Table 2 for the page."""
-    judged, rows = compared.judged, {}
-    for name in table.ROWS:
-        low, high = metrics.interval(judged.samples[name])
-        own = shares.get(name, {})
-        rows[name] = {
-            "rmse": judged.rmse[name], "rmse_sd": float(judged.samples[name].std(ddof=1)),
-            "low": low, "high": high,
-            "compression": float(own["omega_m"].mean()) if own else None,
-            "compression_m_nu": float(own["m_nu"].mean()) if own else None,
-        }  # fmt: skip
-    return rows
+SMOOTHED_AT = 5200  # a multipole
 
 
 def quantities(
@@ -85,6 +70,18 @@ def examined_of(examined: Mapping[str, Mapping[int, Examined]]) -> dict[str, Any
     }
 
 
+def simulators_of(recipe: simulated.Recipe) -> dict[str, Any]:
+    """What the text says of how maps are simulated."""
+    box, fiducial = recipe.box, COSMOLOGIES[0]
+    return {
+        "particles": box.particles**3, "side": box.side, "cell": box.side / box.mesh,
+        "crossings": len(planes.slabs(fiducial, box.side)[0]),
+        "shells": lognormal.SHELLS, "smoothing": matter.PLANE_SMOOTHING,
+        "smoothed_at": SMOOTHED_AT,
+        "left": fidelity.left_by_smoothing(SMOOTHED_AT, fiducial),
+    }  # fmt: skip
+
+
 def numbers_of(
     study: Study,
     maps: Split,
@@ -115,12 +112,13 @@ def numbers_of(
             "awd_maps": size.awd_maps, "batch": size.awd_batch, "bootstrap": size.bootstrap,
         },
         "fidelity": examined_of(examined),
+        "simulators": simulators_of(size.recipe),
         "teacher": {
             "width": size.width, "epochs": len(trained.curve),
             "parameters": count_parameters(trained.model), "select_rmse": trained.curve.min(),
         },
-        "table2": rows_of(main, shares),
-        "shared": rows_of(other, {}) if other else {n: dict(NO_ROW) for n in table.ROWS},
+        "table2": table.rows(main.judged, shares),
+        "shared": table.rows(other.judged, {}) if other else {n: dict(NO_ROW) for n in table.ROWS},
         "claims": made,
         "words": {
             key: metrics.in_words(plain.get(key), more="worse than", less="better than")

@@ -46,8 +46,9 @@ DIFFERENCES = [
     *[("awd_without_interpretation", o) for o in (
         "db5", "resnet", "laplace", "roberts", "random_best", "random_any",
     )],
-    ("roberts", "laplace"), ("laplace", "db5"), ("db5", "height"), ("random_best", "db5"),
-    ("random_best", "roberts"), ("roberts", "resnet"), ("roberts", "power_spectrum"),
+    ("roberts", "laplace"), ("roberts", "db5"), ("laplace", "db5"), ("laplace", "height"),
+    ("db5", "height"), ("random_best", "db5"), ("random_best", "roberts"), ("roberts", "resnet"),
+    ("roberts", "power_spectrum"),
 ]  # fmt: skip
 
 
@@ -161,22 +162,41 @@ def table2(
     printed = paper.published("table2").set_index(["row", "column"])["value"]
     records = []
     for shared, one in judged.items():
+        own = rows(one, compressions if shared == next(iter(judged)) else {})
         for name, row in ROWS.items():
             label = f"{row.label}, width {width}" if name == "resnet" else row.label
-            low, high = metrics.interval(one.samples[name])
-            own = compressions.get(name, {}) if shared == next(iter(judged)) else {}
             records.append({
-                "name": name, "model": label, "source": source, "rmse": one.rmse[name],
-                "rmse_sd": float(one.samples[name].std(ddof=1)), "low": low, "high": high,
+                "name": name, "model": label, "source": source, **own[name],
                 "rmse_paper": _published(printed, "RMSE of Omega_m", row.column, 1e-2),
-                "compression": _mean(own.get("omega_m")),
-                "compression_m_nu": _mean(own.get("m_nu")),
                 "compression_paper": _published(printed, "compression factor", row.column, 1.0),
                 "n_train": n_train, "n_test": one.n, "shared_box": shared, "teacher_width": width,
             })  # fmt: skip
     frame = pd.DataFrame(records)
     optional = ("rmse_paper", "compression", "compression_m_nu", "compression_paper")
     return frame.astype({c: "Float64" for c in optional} | {"teacher_width": "Int64"})
+
+
+def rows(
+    judged: Judged, compressions: Mapping[str, Mapping[str, np.ndarray]]
+) -> dict[str, dict[str, float | None]]:
+    """Numbers of every row of Table 2 for one split: error, its spread, compression factors.
+
+    Parameters
+    ----------
+    judged : Judged
+    compressions : mapping of model to mapping of output ("omega_m", "m_nu") to factors
+        A model without any has none.
+    """
+    found = {}
+    for name in ROWS:
+        low, high = metrics.interval(judged.samples[name])
+        own = compressions.get(name, {})
+        found[name] = {
+            "rmse": judged.rmse[name], "rmse_sd": float(judged.samples[name].std(ddof=1)),
+            "low": low, "high": high,
+            "compression": _mean(own.get("omega_m")), "compression_m_nu": _mean(own.get("m_nu")),
+        }  # fmt: skip
+    return found
 
 
 def _mean(values: np.ndarray | None) -> float | None:

@@ -19,6 +19,7 @@ from awdlib.datasets.cosmology.mapset import MapSet
 from awdlib.ledger import Ledger, array_hash, code_hash
 from awdlib.lensing.setup import TARGET
 from awdlib.resnet import ResNet18
+from awdlib.threads import reuse_memory
 
 BATCH = 32
 LR = 2e-3
@@ -86,6 +87,7 @@ def train(
         If the loss stops being finite.
     """
     torch.backends.cudnn.allow_tf32 = False  # a GPU agrees with the CPU to 1e-3
+    reuse_memory()
     model = ResNet18(outputs=maps.parameters.shape[1], width=width, seed=seed)
     model = model.to(device, dtype)
     centre, scale = (torch.from_numpy(v) for v in (maps.parameters.mean(0), _spread(maps)))
