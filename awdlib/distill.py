@@ -100,7 +100,7 @@ def distill(
         Called with (epochs done, epochs).
     **settings
         Fields of `Settings`: level, mode, epochs, batch_size, lr, scaling, method,
-        parametrisation, target.
+        parametrisation, target, penalties.
 
     Returns
     -------

@@ -35,6 +35,8 @@ class Settings:
         penalty zero by construction.
     target : int
         Which output of the network.
+    penalties : bool
+        The five validity penalties; False leaves them out, to see what they are for.
     """
 
     level: int = 4
@@ -46,6 +48,7 @@ class Settings:
     method: attribution.Method = "saliency"
     parametrisation: Parametrisation = "taps"
     target: int = 0
+    penalties: bool = True
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
@@ -95,7 +98,9 @@ def batch_loss(
     terms = loss_terms(
         h, x, settings, paired=paired, gradients=gradients, attributions=attributions
     )
-    loss = terms["reconstruction"] + terms["validity"] + lam * terms["sparsity"]
+    loss = terms["reconstruction"] + lam * terms["sparsity"]
+    if settings.penalties:
+        loss = loss + terms["validity"]
     return loss + gamma * terms["interpretation"] if "interpretation" in terms else loss
 
 
@@ -125,8 +130,10 @@ def loss_and_gradient(
     loss, slope = fused.data_loss(
         h, x, gradients, weights, level=settings.level, paired=paired, differentiate=differentiate
     )
-    validity, its_slope = losses.validity_and_gradient(h, scaling=scaling)
-    return loss + validity, slope + its_slope
+    if settings.penalties:
+        validity, its_slope = losses.validity_and_gradient(h, scaling=scaling)
+        loss, slope = loss + validity, slope + its_slope
+    return loss, slope
 
 
 class _Differentiable(torch.autograd.Function):

@@ -9,10 +9,16 @@ real and on simulated tracks).
 from awdlib.clathrin import claims, reading, record, sensitivity, simulated, study, table
 from awdlib.clathrin.setup import PUBLISHED, SIZES, Size, describe, signals_of
 from awdlib.clathrin.sweeps import Swept, distil, filters_kept, grid_of
-from awdlib.clathrin.teachers import Teacher, teacher_of, train_lstm, train_teacher
+from awdlib.clathrin.teachers import (
+    Teacher,
+    authors_network,
+    teacher_of,
+    train_lstm,
+    train_teacher,
+)
 
 __all__ = [
-    "PUBLISHED", "SIZES", "Size", "Swept", "Teacher", "claims", "describe", "distil",
-    "filters_kept", "grid_of", "reading", "record", "sensitivity", "signals_of", "simulated",
-    "study", "table", "teacher_of", "train_lstm", "train_teacher",
+    "PUBLISHED", "SIZES", "Size", "Swept", "Teacher", "authors_network", "claims", "describe",
+    "distil", "filters_kept", "grid_of", "reading", "record", "sensitivity", "signals_of",
+    "simulated", "study", "table", "teacher_of", "train_lstm", "train_teacher",
 ]  # fmt: skip

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, experiments, filters, metrics, networks
+from awdlib import controls, experiments, filters, metrics
 from awdlib.clathrin import claims, reading, sensitivity, sweeps, table
 from awdlib.clathrin.setup import Size
 from awdlib.clathrin.sweeps import Swept
-from awdlib.clathrin.teachers import Teacher, teacher_of, train_teacher
+from awdlib.clathrin.teachers import Teacher, authors_network, teacher_of, train_teacher
 from awdlib.controls import FeatureModel
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import Tracks, auxilin_seen
@@ -54,8 +54,7 @@ def teach(study: Study) -> dict[str, Teacher]:
         epochs=study.size.lstm_epochs, executor=study.executor,
     )  # fmt: skip
     found = {"lstm_ours": train(), "lstm_40": train(hidden=40, inputs=40)}
-    if study.tracks.source == "real":
-        theirs = networks.lstm_from_state(cme.authors_lstm()).to(study.signals.x)
+    if theirs := authors_network(study.tracks, study.signals):
         found = {"lstm_authors": teacher_of([theirs], study.signals), **found}
     return found
 

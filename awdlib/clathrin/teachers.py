@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from awdlib import attribution, experiments, networks
+from awdlib.datasets import cme
+from awdlib.datasets.tracks import Tracks
 from awdlib.experiments import Signals
 from awdlib.threads import one_thread
 
@@ -94,6 +96,13 @@ def teacher_of(models: Sequence[torch.nn.Module], signals: Signals) -> Teacher:
     if len(models) == 1:
         train, test = train[0], test[0]
     return Teacher(list(models), train, test, prediction.astype(np.float64))
+
+
+def authors_network(tracks: Tracks, signals: Signals) -> networks.ClathrinLSTM | None:
+    """The authors' network, for real tracks: it was made for them. None for others."""
+    if tracks.source != "real":
+        return None
+    return networks.lstm_from_state(cme.authors_lstm()).to(signals.x)
 
 
 def train_teacher(

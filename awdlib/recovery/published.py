@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,7 @@ def sweep_of(
     epochs: int,
     ledger: Path | None = None,
     executor: Executor | None = None,
+    **settings: Any,
 ) -> Sweep:
     """One warm-started sweep of every problem from one start, each with its own data and network.
 
@@ -55,7 +57,7 @@ def sweep_of(
         With different seeds, and equally many training examples.
     start : str
         As of `start_of`.
-    lams, gammas, epochs, ledger, executor
+    lams, gammas, epochs, ledger, executor, **settings
         As of `awdlib.sweep.sweep`.
     """
     rows = torch.arange(sum(len(p.x) for p in problems)).split([len(p.x) for p in problems])
@@ -64,6 +66,7 @@ def sweep_of(
         start=start_of(start), lams=lams, gammas=gammas, seeds=[p.seed for p in problems],
         rows={p.seed: index for p, index in zip(problems, rows, strict=True)}, epochs=epochs,
         ledger=ledger, executor=executor, progress=progress(f"published route from {start}"),
+        **settings,
     )  # fmt: skip
 
 

@@ -1,0 +1,142 @@
+"""Distillation by contextual decomposition, whose scores need the network at every step.
+
+A score of CD is not linear in its coefficient, so nothing about the network can be computed once,
+as it can for gradients. Hence few tracks, few epochs and one (λ, γ); other attributions stand
+beside it at the same small size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from awdlib import attribution, decomposition, dwt, experiments, filters
+from awdlib.ablation.sources import Source
+from awdlib.ablation.tracks import LEVEL, Study
+from awdlib.adam import Adam
+from awdlib.clathrin.setup import PUBLISHED
+from awdlib.objective import Settings, batch_loss
+from awdlib.progress import progress
+from awdlib.threads import one_thread
+
+KINDS = {
+    "saliency": "saliency (as published)",
+    "input_x_gradient": "input × gradient",
+    "cd": "contextual decomposition",
+}
+SEEDS = 2  # at most
+Scores = Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A row a kind of attribution, and what the text says of them."""
+
+    table: pd.DataFrame
+    numbers: dict[str, Any]
+
+
+def scores_by(kind: str, network: nn.Module) -> Scores:
+    """A function of (x, h) to attributions (batch, 1, ...), band by band, differentiable in h."""
+    method: Any = kind
+
+    def scores(x: torch.Tensor, h: torch.Tensor) -> list[torch.Tensor]:
+        options: dict[str, Any] = {"level": LEVEL, "create_graph": h.requires_grad}
+        if kind == "cd":
+            found = decomposition.wavelet_scores(network, x, h, **options)
+        else:
+            found = attribution.trim(network, x, h, method=method, **options)
+        return dwt.flatten_coeffs(found)
+
+    return scores
+
+
+def fit(
+    x: torch.Tensor, scores: Scores | None, start: torch.Tensor, *, seed: int, settings: Settings
+) -> torch.Tensor:
+    """One filter at the published λ and γ (γ = 0 without scores), asking for scores at each step.
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (examples, 1, time)
+    scores : callable, optional
+    start : torch.Tensor, shape (taps,)
+    """
+    h = start.to(x)[None].clone().requires_grad_()
+    adam = Adam(h, settings.lr)
+    lam, gamma = (torch.tensor([PUBLISHED[name]]).to(x) for name in ("lam", "gamma"))
+    if scores is None:
+        gamma = torch.zeros_like(gamma)
+    for epoch in range(settings.epochs):
+        order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(x)))
+        for index in order.split(settings.batch_size):
+            some = x[index]
+            given = None if scores is None else [one[None] for one in scores(some, h[0])]
+            loss = batch_loss(h, some, lam, gamma, settings, attributions=given)
+            (slope,) = torch.autograd.grad(loss.sum(), h)
+            with torch.no_grad():
+                adam.step(slope)
+    return h.detach()[0]
+
+
+def compare(study: Study, known: Mapping[str, Source]) -> Compared:
+    """AWD by several attributions on a few tracks: first without one (γ = 0), then with it."""
+    count, epochs = study.size.cd
+    every = study.signals.x
+    x = every[torch.linspace(0, len(every) - 1, count).long()]
+    networks = known["network"].networks[:SEEDS]
+    settings = Settings(epochs=epochs, level=LEVEL)
+    found: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
+    spent = dict.fromkeys(KINDS, 0.0)
+    report, done = progress("fits by contextual decomposition"), 0
+    with one_thread():
+        for seed, network in zip(study.size.seeds, networks, strict=False):
+            plain = fit(x, None, filters.lowpass("db5"), seed=seed, settings=settings)
+            size = _size(scores_by("saliency", network), x)
+            for kind in KINDS:
+                began = time.perf_counter()
+                scores = _scaled(scores_by(kind, network), size, x)
+                found[kind].append(fit(x, scores, plain, seed=seed, settings=settings))
+                spent[kind] += time.perf_counter() - began
+                done += 1
+                report(done, len(KINDS) * len(networks))
+    records = []
+    for kind, label in KINDS.items():
+        r2 = experiments.judge_filters(torch.stack(found[kind]), study.signals).r2
+        seconds = spent[kind] / len(networks) if study.timed else None
+        records.append({
+            "name": kind, "label": label, "r2": float(r2.mean()),
+            "sd": float(r2.std(ddof=1)) if len(r2) > 1 else None, "seconds": seconds,
+        })  # fmt: skip
+    table = pd.DataFrame(records).astype({"sd": "Float64", "seconds": "Float64"})
+    ratio = spent["cd"] / spent["saliency"] if study.timed else None
+    return Compared(
+        table,
+        {"tracks": count, "epochs": epochs, "seeds": len(networks), "slower": ratio,
+         "sum_rule": _sum_rule(networks[0], x)},
+    )  # fmt: skip
+
+
+def _size(scores: Scores, x: torch.Tensor) -> float:
+    flat = scores(x, filters.lowpass("db5").to(x))
+    return float(torch.cat([s.flatten() for s in flat]).abs().mean())
+
+
+def _scaled(scores: Scores, size: float, x: torch.Tensor) -> Scores:
+    own = _size(scores, x)
+    factor = size / own if own > 0 else 1.0
+    return lambda x, h: [factor * s for s in scores(x, h)]
+
+
+def _sum_rule(network: nn.Module, x: torch.Tensor) -> float:
+    """Largest difference between the network and the sum of CD's two parts."""
+    parts = decomposition.decompose(network, 0.3 * x, 0.7 * x)
+    with torch.no_grad():
+        return float((sum(parts) - network(x)).abs().max())

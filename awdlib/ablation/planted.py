@@ -1,0 +1,212 @@
+"""The ablations on the planted wavelet: does it take a teacher that knows the task to find it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import metrics, networks
+from awdlib.ablation import sources
+from awdlib.ablation.setup import Size
+from awdlib.ablation.sources import Source
+from awdlib.attribution import Method
+from awdlib.networks import FeedForward
+from awdlib.progress import progress
+from awdlib.recovery import published, table
+from awdlib.recovery.problem import LENGTH, Problem, problems
+from awdlib.sweep import published_grids
+from awdlib.threads import one_thread
+
+START = "db5+noise"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The published route changed in one thing; attributes as of `tracks.Variant`."""
+
+    name: str
+    group: str
+    label: str
+    source: str | None = "network"
+    sparse: bool = True
+    penalties: bool = True
+
+
+def variants() -> list[Variant]:
+    """AWD itself and all that is compared with it."""
+    return [
+        Variant("full", "loss", "AWD, nothing changed"),
+        Variant("no_interpretation", "loss", "without the interpretation loss", None),
+        Variant("no_sparsity", "loss", "without sparsity (λ = 0)", sparse=False),
+        Variant("no_penalties", "loss", "without the validity penalties", penalties=False),
+        *(Variant(f"teacher_{name}", "teacher", label, name)
+          for name, label in sources.TEACHERS.items() if name not in ("network", "authors")),
+        *(Variant(f"by_{name}", "attribution", label, name)
+          for name, label in sources.ATTRIBUTIONS.items() if name != "saliency"),
+    ]  # fmt: skip
+
+
+def draw(
+    size: Size, *, ledger: Path | None = None, executor: Executor | None = None
+) -> list[Problem]:
+    """The planted problem of every seed, with its network."""
+    tasks = [(size.planted, seed) for seed in size.planted_seeds]
+    return problems(tasks, dtype=size.dtype, ledger=ledger, executor=executor)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Gradients of a source for one problem: training and validation examples, and its R²."""
+
+    gradients: torch.Tensor
+    gradients_held: torch.Tensor
+    method: Method = "saliency"
+    r2: float | None = None
+
+
+def taught(problem: Problem, size: Size) -> dict[str, Taught]:
+    """Every source of gradients for one problem, scaled to the sizes of the network's."""
+    x = torch.cat([problem.x, problem.x_held])
+    seed = problem.seed
+    found: dict[str, tuple[torch.Tensor, Method, float | None]] = {}
+    for kind in sources.ATTRIBUTIONS:
+        slopes = sources.explained([problem.network], x, kind, samples=size.samples)[0]
+        method: Any = kind if kind in ("input_x_gradient", "integrated_gradients") else "saliency"
+        found[kind] = (slopes, method, problem.r2)
+    found["network"] = found["saliency"]
+    for name, network in (("untrained", _network(problem)), ("shuffled", _fooled(problem))):
+        slopes = sources.explained([network], x, "saliency", samples=1)[0]
+        found[name] = (slopes, "saliency", _r2(problem, network))
+    y = problem.y.numpy()
+    model, slopes = sources.linear(problem.x, y, x)
+    found["linear"] = (slopes, "saliency", _r2(problem, model))
+    model, slopes = sources.trees(problem.x, y, x, seed=seed)
+    found["tree"] = (slopes, "saliency", _r2(problem, model))
+    honest = found["network"][0]
+    found["swapped"] = (sources.swapped(honest[None], seed)[0], "saliency", None)
+    found["noise"] = (sources.noise(honest, seed), "saliency", None)
+    n, scaled = len(problem.x), {}
+    size_of_all = sources.size_of(honest[None], x)
+    for name, (slopes, method, r2) in found.items():
+        one = Source(slopes[None], method).scaled_to(size_of_all, x).gradients[0]
+        scaled[name] = Taught(one[:n], one[n:], method, r2)
+    return scaled
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a variant came to: distances (seeds,) from the truth, chosen with and without it.
+
+    `blind` is NaN where no filter of the grid is a wavelet's.
+    """
+
+    variant: Variant
+    oracle: np.ndarray
+    blind: np.ndarray
+    h: torch.Tensor
+    r2: np.ndarray
+
+
+def fit(
+    size: Size,
+    variant: Variant,
+    drawn: Sequence[Problem],
+    known: Sequence[Mapping[str, Taught]],
+    *,
+    ledger: Path | None = None,
+    executor: Executor | None = None,
+) -> Fitted:
+    """Sweep a variant over the planted grid, every seed with its own data and teacher.
+
+    Without a teacher the filter with the sparsest coefficients of the network's attributions is
+    chosen blindly, as for every other variant: by the attributions of its own source.
+    """
+    lams, gammas = published_grids()
+    i, j = size.planted_grid
+    own = [k[variant.source or "network"] for k in known]
+    mine = [
+        replace(p, gradients=t.gradients, gradients_held=t.gradients_held)
+        for p, t in zip(drawn, own, strict=True)
+    ]
+    grid = published.sweep_of(
+        mine, START, lams=lams[list(i)] if variant.sparse else [0.0],
+        gammas=gammas[list(j)] if variant.source else [0.0], epochs=size.planted_epochs,
+        ledger=ledger, executor=executor, method=own[0].method, penalties=variant.penalties,
+    )  # fmt: skip
+    graded = table.grade(grid, mine)
+    picked = {
+        rule: [table.choose(graded, k, rule) for k in range(len(drawn))]
+        for rule in ("oracle", "blind")
+    }
+
+    def distance(rule: str) -> np.ndarray:
+        return np.array([
+            np.nan if place is None else graded.distance[(*place, k)]
+            for k, place in enumerate(picked[rule])
+        ])  # fmt: skip
+
+    best = torch.stack([grid.h[(*place, k)] for k, place in enumerate(picked["oracle"]) if place])
+    r2 = np.array([np.nan if t.r2 is None else t.r2 for t in own])
+    return Fitted(variant, distance("oracle"), distance("blind"), best, r2)
+
+
+def fit_all(
+    size: Size,
+    drawn: Sequence[Problem],
+    known: Sequence[Mapping[str, Taught]],
+    *,
+    ledger: Path | None = None,
+    executor: Executor | None = None,
+) -> list[Fitted]:
+    """`fit` of every variant."""
+    report, found = progress("variants, planted wavelet"), []
+    every = variants()
+    for variant in every:
+        found.append(fit(size, variant, drawn, known, ledger=ledger, executor=executor))
+        report(len(found), len(every))
+    return found
+
+
+def control(size: Size, drawn: Sequence[Problem]) -> np.ndarray:
+    """Distance of the random wavelet with the smallest attributions, of every seed."""
+    rows = [table.row_of_control(p, size.controls, timed=False) for p in drawn]
+    return np.array([row["distance_end"] for row in rows])
+
+
+def start_distance(problem: Problem) -> float:
+    """Distance of the start from the truth."""
+    start = published.start_of(START)[None]
+    return float(table.distances(start, problem.setting.h)[0][0])
+
+
+def _network(problem: Problem) -> FeedForward:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(10_000 + problem.seed)
+        return FeedForward(LENGTH).to(problem.x).eval()
+
+
+def _fooled(problem: Problem) -> FeedForward:
+    """A network of the same kind that learned shuffled targets."""
+    rng = np.random.default_rng(problem.seed)
+    network = _network(problem)
+    y, y_held = (v[torch.from_numpy(rng.permutation(len(v)))] for v in (problem.y, problem.y_held))
+    with one_thread():
+        networks.train_regressor(
+            network, problem.x, y, problem.x_held, y_held, seed=problem.seed,
+            epochs=problem.setting.epochs,
+        )  # fmt: skip
+    return network.eval()
+
+
+def _r2(problem: Problem, model: Any) -> float:
+    y = problem.y_test.numpy()
+    if isinstance(model, torch.nn.Module):
+        with torch.no_grad():
+            return metrics.r2_score(y, model(problem.x_test).numpy())
+    return metrics.r2_score(y, model.predict(problem.x_test[:, 0].double().numpy()))

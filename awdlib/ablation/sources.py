@@ -1,0 +1,156 @@
+"""Who teaches: a network's gradients by one attribution or another, and teachers that are broken.
+
+A source is all that distillation ever sees of a teacher: one gradient for every example. Sanity
+checks in the sense of Adebayo et al. (NeurIPS 2018) replace it by one that cannot know the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from awdlib import attribution, dwt, filters, surrogates
+from awdlib.attribution import Method
+from awdlib.threads import one_thread
+
+LEVEL = 4
+# label, and what is wrong with it (nothing, for the first four)
+TEACHERS = {
+    "network": "the network, trained here",
+    "authors": "the authors' network",
+    "linear": "a linear model",
+    "tree": "boosted trees",
+    "untrained": "an untrained network",
+    "shuffled": "a network trained on shuffled targets",
+    "swapped": "the network's gradients at other examples",
+    "noise": "white noise, no network",
+}
+BROKEN = ("untrained", "shuffled", "swapped", "noise")
+ATTRIBUTIONS = {
+    "saliency": "saliency (as published)",
+    "input_x_gradient": "input × gradient",
+    "integrated_gradients": "integrated gradients",
+    "smoothgrad": "SmoothGrad",
+    "lime": "LIME",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A teacher as distillation sees it.
+
+    Attributes
+    ----------
+    gradients : torch.Tensor, shape (members, examples, 1, time)
+        A member for every seed, or one for all.
+    method : str
+        How gradients become attributions, see `awdlib.attribution.from_gradients`.
+    prediction : numpy.ndarray, shape (members, tests), or None
+        Of the teacher itself.
+    seconds : float
+        That it took to get the gradients of one member.
+    networks : list of torch.nn.Module
+        Empty where it is something else.
+    """
+
+    gradients: torch.Tensor
+    method: Method = "saliency"
+    prediction: np.ndarray | None = None
+    seconds: float = 0.0
+    networks: list[torch.nn.Module] = field(default_factory=list)
+
+    def of(self, count: int) -> torch.Tensor:
+        """Gradients of `count` members, the same for all if there is only one."""
+        return self.gradients.expand(count, *self.gradients.shape[1:])
+
+    def scaled_to(self, size: float, x: torch.Tensor) -> Source:
+        """With attributions of a given mean size (see `size_of`), so that γ weighs all alike."""
+        own = size_of(self.gradients, x, self.method)
+        return replace(self, gradients=self.gradients * (size / own if own > 0 else 1.0))
+
+
+def size_of(gradients: torch.Tensor, x: torch.Tensor, method: Method = "saliency") -> float:
+    """Mean size of DB5's attributions: gradients (members, *shape of x), examples x."""
+    h, sizes = filters.lowpass("db5").to(x), []
+    for one in gradients:
+        scores = dwt.flatten_coeffs(
+            attribution.from_gradients(one, x, h, level=LEVEL, method=method)
+        )
+        sizes.append(torch.cat([s.flatten() for s in scores]).abs().mean())
+    return float(torch.stack(sizes).mean())
+
+
+Function = Callable[[torch.Tensor], torch.Tensor]
+
+
+def explained(
+    networks: Sequence[torch.nn.Module], x: torch.Tensor, kind: str, *, samples: int, seed: int = 0
+) -> torch.Tensor:
+    """Gradients of networks by one of `ATTRIBUTIONS`, (networks, *shape of x).
+
+    SmoothGrad and LIME disturb the examples by a fifth of their standard deviation.
+    """
+    sd = 0.2 * float(x.std())
+
+    def of(network: torch.nn.Module) -> torch.Tensor:
+        if kind == "smoothgrad":
+            return surrogates.smoothgrad(network, x, sd=sd, samples=samples, seed=seed)
+        if kind == "lime":
+            return surrogates.lime(network, x, sd=sd, samples=8 * samples, seed=seed)
+        return attribution.input_gradients(network, x, method=kind)  # type: ignore[arg-type]
+
+    with one_thread():
+        return torch.stack([of(network) for network in networks])
+
+
+def linear(x: torch.Tensor, y: np.ndarray, x_new: torch.Tensor) -> tuple[Any, torch.Tensor]:
+    """Ridge regression on the samples, and its gradient: the same weights for every example.
+
+    Returns
+    -------
+    model
+        A scikit-learn model of (examples, time).
+    gradients : torch.Tensor, shape of `x_new`
+    """
+    from sklearn.linear_model import RidgeCV
+
+    model = RidgeCV(alphas=np.geomspace(1e-2, 1e4, 13)).fit(_rows(x), y)
+    return model, torch.from_numpy(model.coef_).to(x_new).expand_as(x_new).clone()
+
+
+def trees(
+    x: torch.Tensor, y: np.ndarray, x_new: torch.Tensor, *, seed: int
+) -> tuple[Any, torch.Tensor]:
+    """Boosted trees on the samples, and finite differences of half a standard deviation (T15).
+
+    Trees are constant between their cuts: a smaller step would mostly find zeros.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    model = HistGradientBoostingRegressor(max_iter=100, random_state=seed).fit(_rows(x), y)
+
+    def answer(some: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(model.predict(_rows(some))).to(some)
+
+    return model, surrogates.finite_differences(answer, x_new, step=0.5 * float(x.std()))
+
+
+def swapped(gradients: torch.Tensor, seed: int) -> torch.Tensor:
+    """Every example gets the gradient of another, drawn at random; (members, examples, ...)."""
+    order = np.random.default_rng(seed).permutation(gradients.shape[1])
+    return gradients[:, torch.from_numpy(order)]
+
+
+def noise(like: torch.Tensor, seed: int) -> torch.Tensor:
+    """White noise of the shape and mean size of gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(like.shape, generator=generator, dtype=torch.float64).to(like)
+    return drawn * like.abs().mean() / drawn.abs().mean()
+
+
+def _rows(x: torch.Tensor) -> np.ndarray:
+    return x[:, 0].double().cpu().numpy()
