@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from awdlib import provenance, results
+from awdlib import provenance, results, scorecard
 from awdlib.chapters import RunError, chapters, check_parameters, read_parameters, source_of
 from awdlib.runner import run_chapter
 from awdlib.store import read_record, to_json, write, write_set
@@ -190,6 +190,7 @@ def accept(chapter: str, stem: str) -> list[str]:
     names = [*read_record(source)["files"], source.name]
     contents = {name: (place / name).read_bytes() for name in names}
     write_set(results.folder(chapter, "accepted"), stem, contents)
+    scorecard.keep()
     print(f"Accepted {chapter} {stem}: {len(now)} numbers, {len(changed)} changed.")
     if old:  # of the first results, every number would be news
         print(*changed, sep="\n", end="\n" if changed else "")

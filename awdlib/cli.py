@@ -86,6 +86,14 @@ if typer is not None:
         making.accept(chapter, profile)
 
     @app.command()
+    def compare() -> None:
+        """Judge every claim again; fails if one that was reproduced no longer is."""
+        from awdlib import scorecard
+
+        if not scorecard.compare():
+            raise typer.Exit(1)
+
+    @app.command()
     def doctor() -> None:
         """Show versions, devices, threads, data, disk, and whether .venv matches the lock."""
         from awdlib import doctor

@@ -90,12 +90,20 @@ def claims(chapter: str | None = None) -> pd.DataFrame:
 
     Columns: id, inventory, where, claim, chapter, quantity (the results key that is judged),
     relation and bound (the rule), paper_value, size_low and size_high (the estimates that count as
-    the same size; NaN where any does), note.
+    the same size; NaN where any does), note. The relation "=" marks a published number: `bound` is
+    that number, and its quantity may be any number of the results, or ``tables.name.row.column``.
     """
     frame = _read("claims", CLAIM_TEXT_COLUMNS)
     if chapter is not None:
         frame = frame[frame["chapter"] == chapter].reset_index(drop=True)
     return frame
+
+
+def quantities(chapter: str) -> list[str]:
+    """Return the keys below ``claims`` that the claims of a chapter are judged by."""
+    frame = claims(chapter)
+    words = frame[frame["relation"] != "="]["quantity"]
+    return [str(key).removeprefix("claims.") for key in words]
 
 
 def verdict(
@@ -114,8 +122,8 @@ def verdict(
     ----------
     estimate, low, high : float or None
         The quantity and its interval. NaN or None means that it was not measured.
-    relation : {">", "<"}
-        On which side of `bound` the claim puts the quantity.
+    relation : {">", "<", "="}
+        On which side of `bound` the claim puts the quantity; "=" for a published number.
     bound : float
     size_low, size_high : float, optional
         Estimates that count as the same size as the paper's; NaN or None for no limit.
@@ -126,16 +134,20 @@ def verdict(
         "reproduced": estimate and whole interval lie beyond the bound, and the size is right;
         "direction only": the estimate does, but the interval includes the bound or the size is
         off; "not reproduced": the estimate does not; "not testable here": something is missing.
+        Of a published number: "reproduced" if the estimate has its size; "direction only" if it has
+        not, but the interval includes the number.
 
     Raises
     ------
     ValueError
         If `relation` is unknown, `bound` is no number, or `low` exceeds `high`.
     """
-    if relation not in (">", "<"):
-        raise ValueError(f"relation must be '>' or '<', not {relation!r}")
+    if relation not in (">", "<", "="):
+        raise ValueError(f"relation must be '>', '<' or '=', not {relation!r}")
     if not math.isfinite(bound):
         raise ValueError(f"bound must be a number, not {bound}")
+    if relation == "=":
+        return _verdict_of_number(estimate, low, high, bound, size_low, size_high)
     if estimate is None or low is None or high is None:
         return NOT_TESTABLE
     if math.isnan(estimate) or math.isnan(low) or math.isnan(high):
@@ -151,9 +163,25 @@ def verdict(
     return REPRODUCED if whole and large_enough and small_enough else DIRECTION_ONLY
 
 
+def _verdict_of_number(
+    estimate: float | None, low: float | None, high: float | None, published: float,
+    size_low: float | None, size_high: float | None,
+) -> str:  # fmt: skip
+    if estimate is None or math.isnan(estimate):
+        return NOT_TESTABLE
+    if size_low is None or size_high is None or not size_low <= published <= size_high:
+        raise ValueError(f"a published number, {published}, needs sizes that include it")
+    if size_low <= estimate <= size_high:
+        return REPRODUCED
+    within = low is not None and high is not None and low <= published <= high
+    return DIRECTION_ONLY if within else NOT_REPRODUCED
+
+
 def _rule(relation: str, bound: float, size_low: float, size_high: float) -> str:
     """A claim's rule as text: the bound, and the estimates that count as the same size."""
     low, high = math.isfinite(size_low), math.isfinite(size_high)
+    if relation == "=":
+        return f"{size_low:g}" if size_low == size_high else f"{size_low:g} to {size_high:g}"
     size = {
         (True, True): f", same size from {size_low:g} to {size_high:g}",
         (True, False): f", same size from {size_low:g}", (False, True): f", to {size_high:g}",
@@ -162,18 +190,43 @@ def _rule(relation: str, bound: float, size_low: float, size_high: float) -> str
 
 
 def _lookup(numbers: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return what is stored under a dotted key, flat or nested; empty if nothing is."""
+    """Return what is stored under a dotted key, flat or nested; empty if nothing is.
+
+    A number is given the interval that stands beside it: ``r2_low`` or ``low`` of ``r2``.
+    """
     if key in numbers:
         return numbers[key]
-    value: Any = numbers
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return {}
-        value = value[part]
-    return value
+    group: Any = numbers
+    *path, last = key.split(".")
+    for part in path:
+        group = group.get(part, {}) if isinstance(group, Mapping) else {}
+    value = group.get(last) if isinstance(group, Mapping) else None
+    if isinstance(value, Mapping):
+        return value
+    if not isinstance(value, int | float):
+        return {}
+    found = {end: group.get(f"{last}_{end}", group.get(end)) for end in ("low", "high")}
+    if None in found.values():
+        return {"estimate": value}
+    return {"estimate": value, **found, "n": group.get("n", numbers.get("data", {}).get("n_test"))}
 
 
-def judge(numbers: Mapping[str, Any], chapter: str, profile: str, source: str) -> pd.DataFrame:
+def _of_table(tables: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the number of ``tables.name.row.column``, rows by their column ``name``."""
+    _, table, row, column = key.split(".")
+    if table not in tables:
+        return {}
+    found = tables[table].set_index("name")[column].get(row)
+    return {} if found is None or pd.isna(found) else {"estimate": float(found)}
+
+
+def judge(
+    numbers: Mapping[str, Any],
+    chapter: str,
+    profile: str,
+    source: str,
+    tables: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
     """Judge every claim of a chapter by the numbers of one run.
 
     Parameters
@@ -185,25 +238,30 @@ def judge(numbers: Mapping[str, Any], chapter: str, profile: str, source: str) -
         Such as "cme".
     profile : {"smoke", "laptop", "paper"}
         A smoke run is never evidence: its verdicts are all "not testable here".
+    tables : mapping of str to pandas.DataFrame, optional
+        The run's tables, in which some published numbers are looked up.
     source : str
         Data source of the run; "simulated" data stand in for the paper's and never judge it.
 
     Returns
     -------
     pandas.DataFrame
-        One row a claim: id, inventory, claim, paper, ours, low, high, n, kind (what the interval
-        ranges over), data, profile, rule, verdict, note.
+        One row a claim: id, inventory, number (whether it is one), claim, paper, ours, low, high,
+        n, kind (what the interval ranges over), data, profile, rule, verdict, note.
     """
     evidence = profile != "smoke" and source != "simulated"
     rows = []
     for claim in claims(chapter).to_dict("records"):
-        found = _lookup(numbers, claim["quantity"])
+        key = claim["quantity"]
+        of_table = key.startswith("tables.")
+        found = _of_table(tables or {}, key) if of_table else _lookup(numbers, key)
         estimate, low, high = (found.get(key) for key in ("estimate", "low", "high"))
         rule = {key: claim[key] for key in ("relation", "bound", "size_low", "size_high")}
         rows.append(
             {
                 "id": claim["id"],
                 "inventory": claim["inventory"],
+                "number": claim["relation"] == "=",
                 "claim": claim["claim"],
                 "paper": claim["paper_value"],
                 "ours": math.nan if estimate is None else estimate,

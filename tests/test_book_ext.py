@@ -233,7 +233,7 @@ def test_verdicts_are_of_the_stem_that_is_asked_for(toy_root):
     run("paper", 0.05, 0.09)  # not accepted
     asked = paper.claims("cme").set_index("quantity").loc["claims.awd_authors_minus_db5"]
     found = verdicts("cme@paper")
-    assert len(found) == len(paper.claims("cme"))
+    assert len(found) == len(paper.quantities("cme"))
     assert found[asked["claim"]][2] == "−0.250 [−0.300, −0.200] (k; n = 9)"
     assert found[asked["claim"]][4] == "not reproduced"
     rules = paper.judge({}, "cme", "laptop", "real").set_index("claim")["rule"]

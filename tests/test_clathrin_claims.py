@@ -96,7 +96,7 @@ def test_every_pair_that_is_there_and_no_other():
 
 def test_expected_names_all_claims_and_all_differences():
     names = claims.expected()
-    asked = {q.removeprefix("claims.") for q in paper.claims("cme")["quantity"]}
+    asked = set(paper.quantities("cme"))
     assert asked <= set(names)
     assert set(claims.differences(*compared(), TESTS)) <= set(names)
     assert claims.short("awd_without_interpretation") == "no_interpretation"

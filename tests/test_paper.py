@@ -95,9 +95,15 @@ def test_claims_have_a_rule_each():
     frame = paper.claims()
     assert not frame["id"].duplicated().any()
     assert not frame["quantity"].duplicated().any()
-    assert set(frame["relation"]) <= {">", "<"}
+    assert set(frame["relation"]) <= {">", "<", "="}
     assert frame["bound"].notna().all()
-    assert frame["quantity"].str.startswith("claims.").all()
+    numbers = frame[frame["relation"] == "="]
+    assert not numbers["quantity"].str.startswith("claims.").any()
+    assert (numbers["bound"] == numbers["paper_value"]).all()
+    assert (numbers["size_low"] <= numbers["bound"]).all()
+    assert (numbers["bound"] <= numbers["size_high"]).all()
+    words = frame[frame["relation"] != "="]
+    assert words["quantity"].str.startswith("claims.").all()
     for text in ("id", "inventory", "where", "claim", "chapter"):
         assert (frame[text] != "").all()
 
@@ -112,6 +118,7 @@ def test_every_published_value_obeys_its_own_rule():
 
 def test_claims_of_the_cme_chapter():
     frame = paper.claims("cme").set_index("quantity")
+    frame = frame[frame["relation"] != "="]
     r2, compression, seconds = (
         values("table1", row) for row in ("R2", "compression factor", "computation time")
     )
@@ -143,6 +150,9 @@ def test_claims_of_the_cme_chapter():
     assert paper.claims("none").empty
 
 
+TEN_PER_CENT = {"relation": "=", "bound": 1, "size_low": 0.9, "size_high": 1.1}
+
+
 @pytest.mark.parametrize(
     ("estimate", "low", "high", "rule", "expected"),
     [
@@ -167,6 +177,12 @@ def test_claims_of_the_cme_chapter():
         (0.5, math.nan, 1, {"relation": ">", "bound": 0}, "not testable here"),
         (0.5, 0.1, None, {"relation": ">", "bound": 0}, "not testable here"),
         (None, None, None, {"relation": ">", "bound": 0}, "not testable here"),
+        (1.05, 0.9, 1.2, TEN_PER_CENT, "reproduced"),
+        (1.05, None, None, TEN_PER_CENT, "reproduced"),  # a count has no interval
+        (1.2, 0.9, 1.5, TEN_PER_CENT, "direction only"),  # off, but the interval includes it
+        (1.2, 1.1, 1.5, TEN_PER_CENT, "not reproduced"),
+        (1.2, None, None, TEN_PER_CENT, "not reproduced"),
+        (None, None, None, TEN_PER_CENT, "not testable here"),
     ],
 )  # fmt: skip
 def test_verdict(estimate, low, high, rule, expected):
@@ -181,6 +197,8 @@ def test_verdict_refuses_a_broken_rule():
         paper.verdict(1, 2, 0, relation=">", bound=0)
     with pytest.raises(ValueError, match="bound"):
         paper.verdict(1, 0, 2, relation=">", bound=math.nan)
+    with pytest.raises(ValueError, match="needs sizes that include it"):
+        paper.verdict(1, 0, 2, relation="=", bound=1, size_low=2, size_high=3)
 
 
 NUMBERS = {

@@ -406,7 +406,7 @@ def test_quantities_of_planted_distances():
         "estimate": pytest.approx(0.9925), "low": 0.99, "high": 0.995, "n": 2, "kind": claims.OVER,
     }  # fmt: skip
     assert found["same_noise"]["estimate"] == pytest.approx(0.02 / 32**0.5)
-    asked = {q.removeprefix("claims.") for q in paper.claims("synthetic")["quantity"]}
+    asked = set(paper.quantities("synthetic"))
     assert asked <= set(found)
 
 
@@ -473,8 +473,8 @@ def test_the_cases_have_a_reason_each(run):
 
 
 def test_everything_that_the_page_needs_is_stored(stored):
-    for claim in paper.claims("synthetic")["quantity"]:
-        assert set(stored[claim]) == {"estimate", "low", "high", "n", "kind"}, claim
+    for claim in paper.quantities("synthetic"):
+        assert set(stored[f"claims.{claim}"]) == {"estimate", "low", "high", "n", "kind"}, claim
     assert printed.minima(stored).shape == (3, 7)
     shown = printed.cases(stored.tables["cases"])
     assert len(shown) == len(stored.tables["cases"])

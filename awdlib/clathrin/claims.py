@@ -59,7 +59,7 @@ def short(name: str) -> str:
 def expected() -> list[str]:
     """Names of all claims' quantities; one that a run cannot have is stored as `ABSENT`."""
     pairs = [f"{short(a)}_minus_{short(b)}" for a, b in DIFFERENCES]
-    return [*pairs, *(q.removeprefix("claims.") for q in paper.claims("cme")["quantity"])]
+    return [*pairs, *paper.quantities("cme")]
 
 
 def compression_reduction(awd: np.ndarray, db5: np.ndarray) -> dict[str, Any]:

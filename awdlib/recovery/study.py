@@ -252,7 +252,7 @@ def numbers_of(
         for start in public.graded
     }
     made = claims.quantities(public.graded, starts, [p.r2 for p in drawn])
-    keys = {q.removeprefix("claims.") for q in paper.claims("synthetic")["quantity"]}
+    keys = paper.quantities("synthetic")
     absent = {"estimate": None, "low": None, "high": None, "n": None, "kind": ""}
     rows = same.set_index("basis").to_dict("index")
     return {

@@ -1,4 +1,4 @@
-"""Bring results into pages: the role `val`, the directives `provenance` and `verdicts`.
+"""Bring results into pages: the role `val`, directives for provenance, verdicts and scorecard.
 
 They read the results when the book is built, so that a page cannot disagree with its numbers; an
 unknown key is an error, and fails the build. Which results belong to which page is noted by the
@@ -81,15 +81,68 @@ class Verdicts(SphinxDirective):
             judged = paper.judge(stored.numbers, stored.chapter, profile, source or "none")
         except (ValueError, KeyError) as error:
             raise self.error(f"verdicts of {chapter}: {error}") from error
-        heads = ["claim", "paper", "here, with interval", "rule", "verdict", "note"]
-        return [table(heads, [verdict_cells(claim) for claim in judged.to_dict("records")])]
+        claims = judged[~judged["number"]] if len(judged) else judged
+        return [table(CLAIM_HEADS, [verdict_cells(claim) for claim in claims.to_dict("records")])]
+
+
+CLAIM_HEADS = ["claim", "paper", "here, with interval", "rule", "verdict", "note"]
+
+
+class Scorecard(SphinxDirective):
+    """Every claim and number of the paper beside the best results that there are.
+
+    The argument says which part: ``counts``, the name of a chapter, or ``not-reproduced``.
+    """
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        from awdlib import paper, scorecard
+
+        frame, part = scorecard.scorecard(), self.arguments[0]
+        if part == "counts":
+            counted = scorecard.counts(frame)
+            rows = [[name, *map(str, counted.loc[name])] for name in counted.index]
+            rows.append(["all", *map(str, counted.sum())])
+            return [table(["chapter", *counted.columns], rows)]
+        if part == "not-reproduced":
+            some = frame[frame["verdict"].isin([paper.NOT_REPRODUCED, paper.DIRECTION_ONLY])]
+        elif part in set(frame["chapter"]):
+            some = frame[frame["chapter"] == part]
+        else:
+            raise self.error(f"scorecard of {part}: there is no such chapter")
+        heads = ["what the paper says", "where", "paper", "here, with interval", "difference",
+                 "data, profile", "rule", "verdict", "note"]  # fmt: skip
+        return [table(heads, [score_cells(one) for one in some.to_dict("records")])]
+
+
+def score_cells(claim: dict[str, Any]) -> list[str]:
+    """Return a row of the scorecard as the cells of its row."""
+    text, known, ours, rule, verdict, note = verdict_cells(claim)
+    difference = results.fmt(claim["difference"], "+.3g")
+    ran = f"{claim['data']}, {claim['profile']}" if claim["profile"] else "no run yet"
+    return [text, claim["where"], known, ours, difference, ran, rule, verdict, note]
+
+
+class Costs(SphinxDirective):
+    """What every accepted run cost, and where it ran."""
+
+    def run(self) -> list[nodes.Node]:
+        from awdlib import scorecard
+
+        rows = list(scorecard.costs())
+        heads = list(rows[0]) if rows else ["chapter"]
+        return [table(heads, [list(row.values()) for row in rows])]
 
 
 def verdict_cells(claim: dict[str, Any]) -> list[str]:
     """Return a judged claim as the cells of its row."""
-    known = {key: results.fmt(claim[key], ".3f") for key in ("paper", "ours", "low", "high")}
+    largest = max((abs(claim[key]) for key in ("paper", "ours") if claim[key] == claim[key]),
+                  default=0.0)  # fmt: skip
+    form = ".4f" if largest < 0.05 else ".0f" if largest >= 1000 else ".3f"
+    known = {key: results.fmt(claim[key], form) for key in ("paper", "ours", "low", "high")}
     ours = f"{known['ours']} [{known['low']}, {known['high']}]"
-    if claim["ours"] != claim["ours"]:  # NaN: the run has no such number
+    if claim["ours"] != claim["ours"] or claim["low"] != claim["low"]:  # NaN: there is none
         ours = known["ours"]
     elif claim["kind"]:
         ours += f" ({claim['kind']}; n = {claim['n']})"
@@ -176,5 +229,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("awd-number", Value())
     app.add_directive("provenance", Provenance)
     app.add_directive("verdicts", Verdicts)
+    app.add_directive("scorecard", Scorecard)
+    app.add_directive("costs", Costs)
     app.connect("html-page-context", without_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
