@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import metrics, paper, peaks
+from awdlib import dwt, metrics, paper, peaks
 from awdlib.datasets.cosmology import lognormal, matter, planes, simulated
 from awdlib.datasets.cosmology.background import COSMOLOGIES
 from awdlib.lensing import activations, artefact, claims, counts, fidelity, table
 from awdlib.lensing.comparing import Compared, chosen_filters, places
 from awdlib.lensing.looking import Exposed, Looked
-from awdlib.lensing.setup import BELIEVABLE, PAPERS_WIDTH, TARGET, Split
+from awdlib.lensing.setup import BELIEVABLE, LEVEL, PAPERS_WIDTH, TARGET, Split
 from awdlib.lensing.study import Examined, Study
 from awdlib.lensing.teacher import Trained
 from awdlib.networks import count_parameters
@@ -70,6 +70,17 @@ def examined_of(examined: Mapping[str, Mapping[int, Examined]]) -> dict[str, Any
     }
 
 
+def coefficients_of(size: tuple[int, int], taps: int) -> dict[str, int]:
+    """Size of the two-dimensional filters, coefficients of a map, and how many Fig. D2 keeps."""
+    h = torch.zeros(taps).double()
+    bands = dwt.flatten_coeffs(dwt.wavedec2(torch.zeros(1, 1, *size).double(), h, level=LEVEL))
+    return {
+        "filter_size": taps,
+        "coefficients": sum(b.numel() for b in bands),
+        "kept": activations.KEPT,
+    }
+
+
 def simulators_of(recipe: simulated.Recipe) -> dict[str, Any]:
     """What the text says of how maps are simulated."""
     box, fiducial = recipe.box, COSMOLOGIES[0]
@@ -102,7 +113,8 @@ def numbers_of(
     return {
         "data": {
             "source": maps.train.source, "n_train": size.train, "n_select": len(maps.select),
-            "n_test": len(maps.test), "pixels": maps.train.size[0],
+            "n_test": len(maps.test), "n_train_all": len(maps.train),
+            "pixels": maps.train.size[0], **coefficients_of(maps.train.size, swept.h.shape[-1]),
             "cosmologies": len(np.unique(maps.train.cosmology)), "shared_box": maps.shared_box,
             "believable": size.train >= BELIEVABLE,
         },
