@@ -18,6 +18,7 @@ from awdlib import paper, results
 from awdlib.store import ResultsError, csv_bytes, write
 
 STEMS = ("paper", "laptop", "paper-simulated", "laptop-simulated")  # from the best to the worst
+WATTS = 10  # of a busy core of a small server: an assumption
 COLUMNS = (
     "id", "inventory", "chapter", "number", "claim", "where", "paper", "ours", "low", "high", "n",
     "kind", "difference", "data", "profile", "device", "rule", "verdict", "note",
@@ -174,6 +175,7 @@ def costs() -> Iterator[dict[str, str]]:
                 "device": f"{known['device']} ({known['device_name']})",
                 "time": results.fmt(seconds, "duration"),
                 "core hours": f"{seconds * threads / 3600:.2f}",
+                "Wh": f"{WATTS * seconds * threads / 3600:.1f}",
                 "memory": f"{(known.get('peak_memory_mb') or 0) / 1024:.1f} GiB",
                 "data files": ", ".join(f"{n} {h[:8]}" for n, h in hashes.items()) or "none",
                 "versions": ", ".join(f"{n} {v}" for n, v in known["packages"].items()),

@@ -127,13 +127,13 @@ plots.show(
 #
 # ## Other attributions
 #
-# The paper uses saliency and leaves others to future work. Integrated gradients and SmoothGrad in the wavelet domain are what the wavelet attribution method (WAM, ICML 2025) proposes for images. SmoothGrad and LIME disturb an example by a fifth of the standard deviation. All are differentiated correctly through the transform; the network is asked once.
+# The paper uses saliency and leaves others to future work. Integrated gradients and SmoothGrad in the wavelet domain are what the wavelet attribution method (WAM, ICML 2025) proposes for images. SmoothGrad {cite:p}`smilkov2017smoothgrad` and LIME {cite:p}`ribeiro2016why` disturb an example by a fifth of the standard deviation. All are differentiated correctly through the transform; the network is asked once.
 
 # %% tags=["hide-input", "nbval-check-output"]
 record.printed(res.tables["variants"], ("attribution",))
 
 # %% [markdown]
-# **Contextual decomposition** gives every coefficient its share of the output. Its scores are not linear in the coefficient, so the network has to be asked at every step: {val}`ablations:reference.slower:.0f` times slower than saliency asked in the same way. Hence a small experiment: {val}`ablations:reference.tracks` tracks, {val}`ablations:reference.epochs` epochs, the published (λ, γ), {val}`ablations:reference.seeds` seeds. Its two parts add up to the network's output to {val}`ablations:reference.sum_rule:.0e`.
+# **Contextual decomposition** {cite:p}`murdoch2018beyond,singh2019hierarchical` gives every coefficient its share of the output. Its scores are not linear in the coefficient, so the network has to be asked at every step: {val}`ablations:reference.slower:.0f` times slower than saliency asked in the same way. Hence a small experiment: {val}`ablations:reference.tracks` tracks, {val}`ablations:reference.epochs` epochs, the published (λ, γ), {val}`ablations:reference.seeds` seeds. Its two parts add up to the network's output to {val}`ablations:reference.sum_rule:.0e`.
 
 # %% tags=["hide-input", "nbval-check-output"]
 record.printed_contextual(res.tables["contextual"])

@@ -323,7 +323,7 @@ def test_every_quantity_that_is_judged_is_made(real):
         assert claim["n"] >= 1, name
         assert claim["kind"], name
     judged = paper.judge({"claims": real.claims}, "cme", "laptop", "real")
-    assert "not testable here" not in set(judged["verdict"])
+    assert "not testable here" not in set(judged[~judged["number"]]["verdict"])
 
 
 def test_claims_are_made_of_the_main_teachers_numbers(real):

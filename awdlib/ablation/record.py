@@ -279,10 +279,12 @@ def _teacher_r2(source: Source | None, y: np.ndarray) -> float | None:
 
 GAIN = (
     "db5", "no_interpretation", "teacher_noise", "teacher_swapped", "teacher_untrained",
-    "teacher_shuffled", FULL, "teacher_authors", "random_any", "random_best", "network",
+    "teacher_shuffled", FULL, "teacher_authors", "random_any", "random_best", "ridge", "network",
 )  # fmt: skip
-KINDS = {"db5": "standard", "random_any": "control", "random_best": "control",
-         "network": "network"}  # fmt: skip
+KINDS = {
+    "db5": "standard", "random_any": "control", "random_best": "control", "ridge": "control",
+    "network": "network",
+}  # fmt: skip
 
 
 def _kind(name: str) -> str:

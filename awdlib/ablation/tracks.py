@@ -93,7 +93,7 @@ def variants(size: Size, known: Sequence[str]) -> list[Variant]:
     found += [
         Variant(f"by_{name}", "attribution", label, name)
         for name, label in sources.ATTRIBUTIONS.items()
-        if name in known
+        if name in known and name != "saliency"
     ]
     found += [
         Variant(f"level_{j}", "scales", f"J = {j}", settings={"level": j})
