@@ -16,18 +16,7 @@
 # ```{provenance} ablations
 # ```
 #
-# AWD adapts a wavelet to a network's attributions, and a few coefficients of it predict better than those of DB5, where it started. Is that the network's knowledge? Or would any wavelet but DB5 do? Here the method is taken apart, one thing at a time, on the clathrin tracks ({val}`ablations:data.source`) and on the wavelet that was planted.
-#
-# ```{admonition} In short
-# :class: important
-# On {val}`ablations:data.n_test` test tracks AWD's R² is **{val}`ablations:variants.full.r2:.3f`**, DB5's {val}`ablations:references.db5.r2:.3f`: a gain of {val}`ablations:claims.full_minus_db5.estimate:.3f` ({val}`ablations:claims.full_minus_db5.low:.3f` to {val}`ablations:claims.full_minus_db5.high:.3f`).
-#
-# - **Without any network** (γ = 0) it is {val}`ablations:variants.no_interpretation.r2:.3f`; AWD is *{val}`ablations:words.full_minus_no_interpretation`* that.
-# - **With a teacher that cannot know the task** (untrained, trained on shuffled targets, gradients of other tracks, white noise) it is {val}`ablations:variants.teacher_untrained.r2:.3f`, {val}`ablations:variants.teacher_shuffled.r2:.3f`, {val}`ablations:variants.teacher_swapped.r2:.3f` and {val}`ablations:variants.teacher_noise.r2:.3f`; AWD is *{val}`ablations:words.full_minus_broken`* their mean.
-# - **A random wavelet** has {val}`ablations:references.random_any.r2:.3f`, the best of as many as AWD has fits {val}`ablations:references.random_best.r2:.3f`; AWD is *{val}`ablations:words.full_minus_random_best`* the latter.
-#
-# On the **planted** wavelet, where there is something to be found, it takes a teacher: AWD ends {val}`ablations:planted.full.blind:.2f` from the truth (start: {val}`ablations:planted.start:.1f`), with an untrained network {val}`ablations:planted.teacher_untrained.blind:.2f`, with white noise {val}`ablations:planted.teacher_noise.blind:.2f`.
-# ```
+# AWD adapts a wavelet to a network's attributions, and a few coefficients of it predict better than those of DB5, where it started. Is that the network's knowledge? Or would any wavelet but DB5 do? On {val}`ablations:data.n_test` test tracks ({val}`ablations:data.source`) AWD gains **{val}`ablations:claims.full_minus_db5.estimate:.3f`** of R² over DB5. It is *{val}`ablations:words.full_minus_no_interpretation`* adapting without any network, *{val}`ablations:words.full_minus_broken`* AWD with teachers that cannot know the task, and *{val}`ablations:words.full_minus_random_best`* the best of as many random wavelets.
 
 # %% tags=["parameters", "remove-cell"]
 profile: str = "smoke"
@@ -70,8 +59,16 @@ claims = record.claims_of(compared, permuted, on_planted)
 # %% tags=["remove-cell"]
 res = run.save(
     numbers=record.numbers_of(
-        size, clathrin.describe(asked), compared, claims, variants, of_planted, order,
-        record.scales_of(fitted, signals.x.shape[-1]), by_cd.numbers, planted.start_distance(drawn[0]),
+        size,
+        clathrin.describe(asked),
+        compared,
+        claims,
+        variants,
+        of_planted,
+        order,
+        record.scales_of(fitted, signals.x.shape[-1]),
+        by_cd.numbers,
+        planted.start_distance(drawn[0]),
     ),
     tables={"variants": variants, "planted": of_planted, "order": order, "contextual": by_cd.table},
     arrays=record.arrays_of(fitted, references),
@@ -86,7 +83,18 @@ plots.show(
 )
 
 # %% [markdown]
-# How to read it: if the network's knowledge made the wavelet good, the crosses would lie to the left of AWD, near DB5. If leaving DB5 makes it good, they lie where AWD does, and so do random wavelets. Of AWD's gain over DB5, {val}`ablations:shares.no_interpretation:.0%` is there without a network, {val}`ablations:shares.teacher_untrained:.0%` with an untrained one, {val}`ablations:shares.random_any:.0%` with a wavelet drawn at random.
+# ```{admonition} In short
+# :class: important
+# On {val}`ablations:data.n_test` test tracks AWD's R² is **{val}`ablations:variants.full.r2:.3f`**, DB5's {val}`ablations:references.db5.r2:.3f`: a gain of {val}`ablations:claims.full_minus_db5.estimate:.3f` ({val}`ablations:claims.full_minus_db5.low:.3f` to {val}`ablations:claims.full_minus_db5.high:.3f`).
+#
+# - **Without any network** (γ = 0) it is {val}`ablations:variants.no_interpretation.r2:.3f`; AWD is *{val}`ablations:words.full_minus_no_interpretation`* that.
+# - **With a teacher that cannot know the task** (untrained, trained on shuffled targets, gradients of other tracks, white noise) it is {val}`ablations:variants.teacher_untrained.r2:.3f`, {val}`ablations:variants.teacher_shuffled.r2:.3f`, {val}`ablations:variants.teacher_swapped.r2:.3f` and {val}`ablations:variants.teacher_noise.r2:.3f`; AWD is *{val}`ablations:words.full_minus_broken`* their mean.
+# - **A random wavelet** has {val}`ablations:references.random_any.r2:.3f`, the best of as many as AWD has fits {val}`ablations:references.random_best.r2:.3f`; AWD is *{val}`ablations:words.full_minus_random_best`* the latter.
+#
+# On the **planted** wavelet, where there is something to be found, it takes a teacher: AWD ends {val}`ablations:planted.full.blind:.2f` from the truth (start: {val}`ablations:planted.start:.1f`), with an untrained network {val}`ablations:planted.teacher_untrained.blind:.2f`, with white noise {val}`ablations:planted.teacher_noise.blind:.2f`.
+# ```
+#
+# How to read the figure: if the network's knowledge made the wavelet good, the crosses would lie to the left of AWD, near DB5. If leaving DB5 makes it good, they lie where AWD does, and so do random wavelets. Of AWD's gain over DB5, {val}`ablations:shares.no_interpretation:.0%` is there without a network, {val}`ablations:shares.teacher_untrained:.0%` with an untrained one, {val}`ablations:shares.random_any:.0%` with a wavelet drawn at random.
 #
 # Everything below changes AWD in one thing, keeps the rest, and lets five-fold cross-validation on the training tracks choose (λ, γ) among {val}`ablations:size.budget` fits, seed by seed. The network is an LSTM that every seed trains for itself. All attributions are brought to the same mean size, so that γ weighs them alike.
 #

@@ -111,17 +111,35 @@ class Scorecard(SphinxDirective):
             some = frame[frame["chapter"] == part]
         else:
             raise self.error(f"scorecard of {part}: there is no such chapter")
-        heads = ["what the paper says", "where", "paper", "here, with interval", "difference",
-                 "data, profile", "rule", "verdict", "note"]  # fmt: skip
-        return [table(heads, [score_cells(one) for one in some.to_dict("records")])]
+        heads = ["verdict", "what the paper says", "paper", "here", "difference", "rule", "run"]
+        found = table(heads, [])
+        found["classes"] += ["awd-score"]
+        body = next(iter(found.findall(nodes.tbody)))
+        body += [score_row(one) for one in some.to_dict("records")]
+        return [found]
 
 
-def score_cells(claim: dict[str, Any]) -> list[str]:
-    """Return a row of the scorecard as the cells of its row."""
+MARKS = {
+    "reproduced": ("✓", "good"), "direction only": ("~", "half"), "not reproduced": ("✗", "bad"),
+    "not testable here": ("–", "none"),
+}  # fmt: skip
+
+
+def score_row(claim: dict[str, Any]) -> nodes.row:
+    """Return a row of the scorecard: the note stands small below the claim."""
     text, known, ours, rule, verdict, note = verdict_cells(claim)
+    mark, kind = MARKS[verdict]
+    said = nodes.paragraph("", "", nodes.inline(text=f"{mark} {verdict}"))
+    said["classes"] += ["awd-verdict", f"awd-verdict-{kind}"]
+    small = nodes.paragraph("", f"{claim['where']}{'; ' if note else ''}{note}")
+    small["classes"] += ["awd-note"]
     difference = results.fmt(claim["difference"], "+.3g")
-    ran = f"{claim['data']}, {claim['profile']}" if claim["profile"] else "no run yet"
-    return [text, claim["where"], known, ours, difference, ran, rule, verdict, note]
+    ran = f"{claim['profile']}, {claim['data']}" if claim["profile"] else "none yet"
+    cells = [known, ours, difference, rule, ran]
+    return nodes.row(
+        "", nodes.entry("", said), nodes.entry("", nodes.paragraph(text=text), small),
+        *(nodes.entry("", nodes.paragraph(text=cell)) for cell in cells),
+    )  # fmt: skip
 
 
 class Costs(SphinxDirective):
