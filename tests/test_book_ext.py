@@ -221,6 +221,41 @@ def verdicts(name):
     return {cells[0]: cells for cells in rows[1:]}
 
 
+def scorecard(part):
+    """The rows that ``{scorecard} part`` makes, as lists of texts."""
+
+    class Asked:
+        arguments = (part,)
+
+        def error(self, text):
+            return RuntimeError(text)
+
+    (found,) = ext.Scorecard.run(Asked())
+    return [[e.astext() for e in row.findall(nodes.entry)] for row in found.findall(nodes.row)]
+
+
+def test_the_scorecards_page_follows_the_stored_results(toy_root):
+    def store(low, high):
+        claim = {"estimate": (low + high) / 2, "low": low, "high": high, "n": 9, "kind": "k"}
+        results.start("cme", "paper", "real").save({"claims": {"awd_authors_minus_db5": claim}})
+        accept(toy_root, "cme")
+        return next(cells for cells in scorecard("cme") if "started from (DB5)" in cells[1])
+
+    verdict, said, published, here, difference, rule, ran = store(0.01, 0.09)
+    assert (verdict, rule, ran) == ("✓ reproduced", "> 0", "paper, real")
+    assert (published, here) == ("0.065", "0.050 [0.010, 0.090] (k; n = 9)")
+    assert difference == "−0.015"
+    assert "Sec. 4.2" in said
+    assert store(-0.05, 0.09)[0] == "~ direction only"
+    assert store(-0.09, -0.01)[0] == "✗ not reproduced"
+    counted = scorecard("counts")
+    assert counted[0][1:] == list(paper.VERDICTS)
+    assert sum(map(int, counted[-1][1:])) == len(paper.claims())
+    assert any("started from (DB5)" in cells[1] for cells in scorecard("not-reproduced"))
+    with pytest.raises(RuntimeError, match="there is no such chapter"):
+        scorecard("none")
+
+
 def test_verdicts_are_of_the_stem_that_is_asked_for(toy_root):
     """Claims of the clathrin chapter: every row has its rule, and its results' verdict."""
 
