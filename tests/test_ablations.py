@@ -1,4 +1,4 @@
-"""The ablations: variants differ in one thing, broken teachers are broken, no test data are seen."""
+"""The ablations: variants differ in one thing, broken teachers are broken, test data stay unseen."""
 
 from dataclasses import replace
 
