@@ -1,4 +1,4 @@
-"""The ablations: variants differ in one thing, broken teachers are broken, test data stay unseen."""
+"""The ablations: variants differ in one thing, broken teachers are broken, test data are unseen."""
 
 from dataclasses import replace
 
