@@ -141,6 +141,23 @@ def test_a_planes_spectrum_is_that_of_its_waves():
     np.testing.assert_allclose(flat[12:], (side / pixels) ** 2, rtol=0.08)
 
 
+def test_the_power_of_planes_goes_with_one_over_their_thickness():
+    box = particle_mesh.Box(side=128.0, particles=64, mesh=64)
+    side = box.side
+    thick, thin = [], []
+    for seed in range(6):
+        waves = particle_mesh.linear_density(box, FIDUCIAL, (seed,))
+        field = torch.fft.irfftn(waves, s=(64, 64, 64))
+        thick += [field.mean(axis) for axis in range(3)]
+        thin += [field.narrow(axis, 0, 16).mean(axis) for axis in range(3)]
+    k, whole = planes.spectrum(torch.stack(thick), side)
+    quarter = planes.spectrum(torch.stack(thin), side)[1]
+    some = (k > 0.4) & (k < 1.2)  # many waves, shorter than any of the planes is thick
+    expected = planes.Matter(FIDUCIAL).linear(k) / side
+    np.testing.assert_allclose((whole / expected)[some], 1, atol=0.12)
+    np.testing.assert_allclose((quarter / expected)[some].mean(), 4, rtol=0.1)
+
+
 def _toy_planes(contrast=None):
     middles, weights = planes.slabs(FIDUCIAL, 128.0)
     if contrast is None:

@@ -85,6 +85,20 @@ def test_limbers_integral_is_that_of_quad():
         assert matter.convergence_power(ell, FIDUCIAL) == pytest.approx(expected, rel=3e-4)
 
 
+@pytest.mark.parametrize(
+    ("cosmology", "by_ccl"),
+    [
+        (0, (8.243116e-09, 1.737117e-09, 3.523191e-10, 3.970459e-11, 1.317797e-11)),
+        (1, (1.497478e-08, 3.727207e-09, 8.052685e-10, 8.592288e-11, 2.825751e-11)),
+    ],
+)
+def test_the_convergences_power_is_that_of_ccl(cosmology, by_ccl):
+    """pyccl 3.3.6 with CAMB's linear power and HMcode-2020, neutrinos in normal hierarchy."""
+    ell = np.array([100.0, 329.0, 1231.0, 5208.0, 9249.0])
+    found = matter.convergence_power(ell, COSMOLOGIES[cosmology], smoothing=0)
+    np.testing.assert_allclose(found, by_ccl, rtol=1e-3)
+
+
 def test_parts_of_the_way_add_up():
     ell = np.geomspace(100, 1e4, 5)
     edges = np.linspace(0, 2400, 7)
