@@ -21,7 +21,6 @@
 # %% tags=["parameters", "remove-cell"]
 profile: str = "smoke"
 data: str = "auto"
-device: str = "cpu"  # small problems: a GPU would be slower
 drop_hotspots: bool = False  # leave out tracks with several separate auxilin bursts
 
 # %% tags=["remove-cell"]
@@ -31,9 +30,9 @@ from awdlib.datasets import cme
 
 size = setup.SIZES[profile]
 asked = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size.tracks, drop_hotspots=drop_hotspots)
-signals = clathrin.signals_of(asked, device=device, dtype=size.dtype)
-given = {"profile": profile, "data": data, "device": device, "drop_hotspots": drop_hotspots, **size.as_dict()}
-run = results.start("ablations", profile, source=asked.source, device=device, seeds=size.seeds, parameters=given)
+signals = clathrin.signals_of(asked, dtype=size.dtype)  # small problems: a GPU would be slower
+given = {"profile": profile, "data": data, "drop_hotspots": drop_hotspots, **size.as_dict()}
+run = results.start("ablations", profile, source=asked.source, seeds=size.seeds, parameters=given)
 ledger = None if profile == "smoke" else results.folder("ablations", "run") / "ledger"
 
 # %% tags=["remove-cell"]
