@@ -8,6 +8,11 @@ from matplotlib.figure import Figure
 
 from awdlib.plots import AWD, CONTROL, NETWORK, STANDARD, figure
 
+COLOURS = {
+    "standard": STANDARD, "awd": AWD, "broken": "#CC79A7", "control": CONTROL, "network": NETWORK
+}  # fmt: skip
+MARKS = {"standard": "s", "awd": "o", "broken": "X", "control": "D", "network": "^"}
+
 
 def gain(rows: Sequence[Mapping[str, Any]], *, label: str) -> Figure:
     """R² of one model a line with its interval, from DB5 to AWD and beyond.
@@ -20,21 +25,18 @@ def gain(rows: Sequence[Mapping[str, Any]], *, label: str) -> Figure:
     label : str
         Of the axis.
     """
-    colours = {"standard": STANDARD, "awd": AWD, "broken": "#CC79A7", "control": CONTROL,
-               "network": NETWORK}  # fmt: skip
-    marks = {"standard": "s", "awd": "o", "broken": "X", "control": "D", "network": "^"}
     fig, ax = figure(height=0.31 * len(rows) + 0.9)
     for k, row in enumerate(rows):
         off = [[row["r2"] - row["low"]], [row["high"] - row["r2"]]]
         kind = row["kind"]
-        ax.errorbar(row["r2"], k, xerr=off, fmt=marks[kind], color=colours[kind], ms=7, lw=1.6)
+        ax.errorbar(row["r2"], k, xerr=off, fmt=MARKS[kind], color=COLOURS[kind], ms=7, lw=1.6)
         ax.annotate(
             f"{row['r2']:.3f}", (row["high"], k), (6, 0), textcoords="offset points", va="center",
             fontsize=9,
         )  # fmt: skip
     for row in rows:
         if row["kind"] == "standard" or row.get("line"):
-            ax.axvline(row["r2"], color=colours[row["kind"]], lw=0.9, ls=":", zorder=0)
+            ax.axvline(row["r2"], color=COLOURS[row["kind"]], lw=0.9, ls=":", zorder=0)
     ax.set(yticks=range(len(rows)), xlabel=label, ylim=(len(rows) - 0.5, -0.5))
     ax.set_yticklabels([row["label"] for row in rows])
     low, high = ax.get_xlim()
@@ -53,26 +55,23 @@ def distances(rows: Sequence[Mapping[str, Any]], *, start: float, recovered: flo
     start, recovered : float
         Distance of the start, and that below which a wavelet counts as recovered.
     """
-    colours = {"awd": AWD, "broken": "#CC79A7", "control": CONTROL, "standard": STANDARD}
     fig, ax = figure(height=0.31 * len(rows) + 1.0)
     ax.axvspan(0, recovered, color="0.92", zorder=0)
     ax.axvline(start, color=STANDARD, lw=0.9, ls=":", zorder=0)
     for k, row in enumerate(rows):
         if row["blind"] is not None:
             off = [[row["blind"] - row["blind_low"]], [row["blind_high"] - row["blind"]]]
+            kind = row["kind"]
             ax.errorbar(
-                row["blind"], k, xerr=off, fmt="o", color=colours[row["kind"]], ms=7, lw=1.6,
-                label="chosen blindly" if k == 0 else None,
-            )  # fmt: skip
+                row["blind"], k, xerr=off, fmt=MARKS[kind], color=COLOURS[kind], ms=7, lw=1.6
+            )
         if row["oracle"] is not None:
-            ax.plot(row["oracle"], k, "|", color="black", ms=11, mew=2,
-                    label="chosen by the truth" if k == 0 else None)  # fmt: skip
+            ax.plot(row["oracle"], k, "|", color="black", ms=11, mew=2)
     ax.set(
         xscale="symlog", yticks=range(len(rows)), ylim=(len(rows) - 0.5, -0.5), xlim=(0, None),
         xlabel="distance from the planted wavelet (grey: recovered; dotted: the start)",
     )  # fmt: skip
     ax.set_yticklabels([row["label"] for row in rows])
-    ax.legend(fontsize=9, loc="lower right")
     return fig
 
 

@@ -189,10 +189,14 @@ def _rule(relation: str, bound: float, size_low: float, size_high: float) -> str
     return f"{relation} {bound:g}" + size.get((low, high), "")
 
 
+INTERVALS = ("rmse", "distance")  # numbers whose interval is stored as plain ``low`` and ``high``
+
+
 def _lookup(numbers: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return what is stored under a dotted key, flat or nested; empty if nothing is.
 
-    A number is given the interval that stands beside it: ``r2_low`` or ``low`` of ``r2``.
+    A number is given what stands beside it: its interval (``r2_low``, ``r2_high``; plain ``low``
+    and ``high`` beside those of `INTERVALS`) or its standard deviation over members (``r2_sd``).
     """
     if key in numbers:
         return numbers[key]
@@ -205,10 +209,17 @@ def _lookup(numbers: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         return value
     if not isinstance(value, int | float):
         return {}
-    found = {end: group.get(f"{last}_{end}", group.get(end)) for end in ("low", "high")}
-    if None in found.values():
-        return {"estimate": value}
-    return {"estimate": value, **found, "n": group.get("n", numbers.get("data", {}).get("n_test"))}
+    ends = ("low", "high") if last in INTERVALS else (f"{last}_low", f"{last}_high")
+    low, high = (group.get(end) for end in ends)
+    if low is not None and high is not None:
+        n = group.get("n", numbers.get("data", {}).get("n_test"))
+        kind = "range over seeds" if "n" in group else "95 %, test examples"
+        return {"estimate": value, "low": low, "high": high, "n": n, "kind": kind}
+    sd = group.get(f"{last}_sd")
+    if sd is not None:
+        kind = f"sd over seeds {sd:.3f}"
+        return {"estimate": value, "n": group.get("members"), "kind": kind}
+    return {"estimate": value}
 
 
 def _of_table(tables: Mapping[str, Any], key: str) -> Mapping[str, Any]:

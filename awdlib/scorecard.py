@@ -20,20 +20,29 @@ from awdlib.store import ResultsError, csv_bytes, write
 STEMS = ("paper", "laptop", "paper-simulated", "laptop-simulated")  # from the best to the worst
 WATTS = 10  # of a busy core of a small server: an assumption
 COLUMNS = (
-    "id", "inventory", "chapter", "number", "claim", "where", "paper", "ours", "low", "high", "n",
+    "id", "inventory", "chapter", "what", "claim", "where", "paper", "ours", "low", "high", "n",
     "kind", "difference", "data", "profile", "device", "rule", "verdict", "note",
 )  # fmt: skip
 
 
 def best(chapter: str, origins: tuple[str, ...] = ("run", "accepted")) -> results.Results | None:
-    """The results of a chapter that count, None if there are none but smoke's."""
+    """The results of a chapter that count, None if there are none but smoke's.
+
+    A run with the user's own parameters does not count. Damaged results raise `ResultsError`.
+    """
     for stem in STEMS:
         for origin in origins:
-            try:
-                return results.load(chapter, stem, origin)
-            except ResultsError:
-                continue
+            found = _stored(chapter, stem, origin)
+            if found is not None:
+                return found
     return None
+
+
+def _stored(chapter: str, stem: str, origin: str) -> results.Results | None:
+    if not (results.folder(chapter, origin) / f"{stem}.json").exists():
+        return None
+    found = results.load(chapter, stem, origin)
+    return None if found.provenance.get("changed") else found
 
 
 def data_of(stored: results.Results) -> str:
@@ -67,7 +76,11 @@ def scorecard(origins: tuple[str, ...] = ("run", "accepted")) -> pd.DataFrame:
 
 
 def _judged(chapter: str, origins: tuple[str, ...]) -> pd.DataFrame:
-    stored = best(chapter, origins)
+    return judged_by(chapter, best(chapter, origins))
+
+
+def judged_by(chapter: str, stored: results.Results | None) -> pd.DataFrame:
+    """The scorecard's rows of a chapter, judged by given results."""
     if stored is None:
         judged = paper.judge({}, chapter, "none", "none")
         said = {"data": "", "profile": "", "device": ""}
@@ -80,14 +93,28 @@ def _judged(chapter: str, origins: tuple[str, ...]) -> pd.DataFrame:
     rest = paper.claims(chapter).set_index("id")
     judged = judged.assign(
         chapter=chapter, where=judged["id"].map(rest["where"]),
-        difference=judged["ours"] - judged["paper"], **said,
+        difference=judged["ours"] - judged["paper"], what=what_of(rest.loc[judged["id"]]), **said,
     )  # fmt: skip
     return judged[list(COLUMNS)]
 
 
+def what_of(rows: pd.DataFrame) -> list[str]:
+    """Whether rows of the claims are a "claim", a "number", or a "size" that is set or given."""
+    number = rows["relation"] == "="
+    fixed = number & (rows["size_low"] == rows["size_high"])
+    return ["size" if f else "number" if n else "claim" for f, n in zip(fixed, number, strict=True)]
+
+
 def keep() -> pd.DataFrame:
-    """Write the scorecard of the accepted results among them, and return it."""
+    """Write the scorecard of the accepted results among them, and return it.
+
+    Verdicts that change are told: a claim cannot be lost without a word.
+    """
     frame = scorecard(("accepted",))
+    if _file().is_file():
+        before = kept().set_index("id")["verdict"]
+        told = frame.assign(before=frame["id"].map(before).fillna(""), now=frame["verdict"])
+        tell(told[told["before"] != told["now"]])
     numbers = ("paper", "ours", "low", "high", "difference")
     stored = frame.astype(dict.fromkeys(numbers, "Float64"))
     write(_file(), csv_bytes("scorecard", stored))
@@ -113,43 +140,59 @@ def _file() -> Any:
 
 
 def changes() -> tuple[pd.DataFrame, bool]:
-    """What has become of the kept verdicts, by the best results that there are now.
+    """What has become of verdicts: of the kept ones, and of each accepted run that was run again.
 
     Returns
     -------
     changed : pandas.DataFrame
-        ``id``, ``claim``, ``before``, ``now``, ``ours``, ``low``, ``high``: a row for each verdict
-        that differs.
+        ``id``, ``profile``, ``claim``, ``before``, ``now``, ``ours``: a row for each verdict that
+        differs, by the best results that there are or between a run and the accepted one of its
+        profile.
     lost : bool
         Whether a claim that was reproduced no longer is.
     """
-    before = kept().set_index("id")["verdict"]
     now = scorecard()
-    now["before"] = now["id"].map(before).fillna("")
-    changed = now[now["before"] != now["verdict"]].rename(columns={"verdict": "now"})
-    gone = [name for name in before.index if name not in set(now["id"])]
-    lost = bool((changed["before"] == paper.REPRODUCED).any()) or any(
-        before[name] == paper.REPRODUCED for name in gone
-    )
-    return changed[["id", "claim", "before", "now", "ours", "low", "high"]], lost
+    pairs = [(kept().set_index("id")["verdict"], now)]
+    for chapter in dict.fromkeys(paper.claims()["chapter"]):
+        for stem in STEMS:
+            again, accepted = (_stored(chapter, stem, o) for o in ("run", "accepted"))
+            if again is not None and accepted is not None:
+                before = judged_by(chapter, accepted).set_index("id")["verdict"]
+                pairs.append((before, judged_by(chapter, again)))
+    found, gone = [], False
+    for before, after in pairs:
+        after = after.assign(before=after["id"].map(before).fillna(""), now=after["verdict"])
+        found.append(after[after["before"] != after["now"]])
+        gone |= bool((before.drop(after["id"], errors="ignore") == paper.REPRODUCED).any())
+    changed = pd.concat(found).drop_duplicates(["id", "profile", "before", "now"])
+    lost = gone or bool((changed["before"] == paper.REPRODUCED).any())
+    return changed[["id", "profile", "claim", "before", "now", "ours"]], lost
+
+
+def tell(changed: pd.DataFrame) -> None:
+    """Print changed verdicts, a line each."""
+    for row in changed.to_dict("records"):
+        ours = "—" if math.isnan(row["ours"]) else f"{row['ours']:.4g}"
+        print(
+            f"{row['id']} ({row['profile'] or 'no run'}): {row['before'] or 'new'} → {row['now']} "
+            f"(ours {ours}): {row['claim']}"
+        )
 
 
 def compare() -> bool:
     """Print what has become of the verdicts; True if none that was reproduced is lost."""
     changed, lost = changes()
-    for row in changed.to_dict("records"):
-        ours = "—" if math.isnan(row["ours"]) else f"{row['ours']:.4g}"
-        print(f"{row['id']}: {row['before'] or 'new'} → {row['now']} (ours {ours}): {row['claim']}")
-    counts = scorecard()["verdict"].value_counts()
-    print("; ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in paper.VERDICTS))
+    tell(changed)
+    counted = scorecard()["verdict"].value_counts()
+    print("; ".join(f"{counted.get(verdict, 0)} {verdict}" for verdict in paper.VERDICTS))
     return not lost
 
 
 def counts(frame: pd.DataFrame) -> pd.DataFrame:
-    """How many claims, and how many published numbers, of each chapter have each verdict."""
-    what = frame["number"].map({True: "numbers", False: "claims"})
-    table = pd.crosstab(frame["chapter"] + ", " + what, frame["verdict"])
-    order = [f"{c}, {w}" for c in dict.fromkeys(frame["chapter"]) for w in ("claims", "numbers")]
+    """How many claims, published numbers and sizes of each chapter have each verdict."""
+    table = pd.crosstab(frame["chapter"] + ", " + frame["what"] + "s", frame["verdict"])
+    kinds = ("claims", "numbers", "sizes")
+    order = [f"{c}, {kind}" for c in dict.fromkeys(frame["chapter"]) for kind in kinds]
     return table.reindex(
         index=[name for name in order if name in table.index],
         columns=list(paper.VERDICTS), fill_value=0,
@@ -162,20 +205,20 @@ def costs() -> Iterator[dict[str, str]]:
 
     for chapter in chapters():
         for stem in STEMS:
-            try:
-                stored = results.load(chapter, stem, "accepted")
-            except ResultsError:
+            stored = _stored(chapter, stem, "accepted")
+            if stored is None:
                 continue
             known = stored.provenance
             seconds, threads = known["seconds"], known.get("threads") or 1
             hashes = known.get("data_files") or {}
+            energy = f"{WATTS * seconds * threads / 3600:.1f}"
             yield {
                 "chapter": chapter, "run": stem, "date": known["utc"][:10],
                 "commit": (known["commit"] or "none")[:7],
                 "device": f"{known['device']} ({known['device_name']})",
                 "time": results.fmt(seconds, "duration"),
                 "core hours": f"{seconds * threads / 3600:.2f}",
-                "Wh": f"{WATTS * seconds * threads / 3600:.1f}",
+                "Wh": energy if known["device"] == "cpu" else "—",  # a GPU's is not known
                 "memory": f"{(known.get('peak_memory_mb') or 0) / 1024:.1f} GiB",
                 "data files": ", ".join(f"{n} {h[:8]}" for n, h in hashes.items()) or "none",
                 "versions": ", ".join(f"{n} {v}" for n, v in known["packages"].items()),

@@ -19,7 +19,7 @@ from torch import nn
 
 from awdlib import attribution, decomposition, dwt, experiments, filters
 from awdlib.ablation.sources import Source
-from awdlib.ablation.tracks import LEVEL, Study
+from awdlib.ablation.tracks import LEVEL, Study, compressions, spread
 from awdlib.adam import Adam
 from awdlib.clathrin.setup import PUBLISHED
 from awdlib.objective import Settings, batch_loss
@@ -31,7 +31,7 @@ KINDS = {
     "input_x_gradient": "input × gradient",
     "cd": "contextual decomposition",
 }
-SEEDS = 2  # at most
+BATCH, LR = 20, 1e-2  # few tracks: small batches and long steps, or no filter would move
 Scores = Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]
 
 
@@ -88,17 +88,18 @@ def fit(
 
 def compare(study: Study, known: Mapping[str, Source]) -> Compared:
     """AWD by several attributions on a few tracks: first without one (γ = 0), then with it."""
-    count, epochs = study.size.cd
+    count, epochs, seeds = study.size.cd
     every = study.signals.x
     x = every[torch.linspace(0, len(every) - 1, count).long()]
-    networks = known["network"].networks[:SEEDS]
-    settings = Settings(epochs=epochs, level=LEVEL)
+    networks = known["network"].networks[:seeds]
+    settings = Settings(epochs=epochs, level=LEVEL, batch_size=BATCH, lr=LR)
     found: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
     spent = dict.fromkeys(KINDS, 0.0)
+    start = filters.lowpass("db5")
     report, done = progress("fits by contextual decomposition"), 0
     with one_thread():
         for seed, network in zip(study.size.seeds, networks, strict=False):
-            plain = fit(x, None, filters.lowpass("db5"), seed=seed, settings=settings)
+            plain = fit(x, None, start, seed=seed, settings=settings)
             size = _size(scores_by("saliency", network), x)
             for kind in KINDS:
                 began = time.perf_counter()
@@ -109,19 +110,34 @@ def compare(study: Study, known: Mapping[str, Source]) -> Compared:
                 report(done, len(KINDS) * len(networks))
     records = []
     for kind, label in KINDS.items():
-        r2 = experiments.judge_filters(torch.stack(found[kind]), study.signals).r2
-        seconds = spent[kind] / len(networks) if study.timed else None
+        h = torch.stack(found[kind])
+        r2 = experiments.judge_filters(h, study.signals).r2
+        apart, shares = spread(h), compressions(h, known["network"], study.signals)
         records.append({
             "name": kind, "label": label, "r2": float(r2.mean()),
-            "sd": float(r2.std(ddof=1)) if len(r2) > 1 else None, "seconds": seconds,
+            "moved": float(_distances(h, start).mean()),
+            "from_saliency": float(_distances(h, torch.stack(found["saliency"])).mean()),
+            "compression": float(shares.mean()),
+            "spread": float(apart.mean()) if len(apart) else None,
+            "seconds": spent[kind] / len(networks) if study.timed else None,
         })  # fmt: skip
-    table = pd.DataFrame(records).astype({"sd": "Float64", "seconds": "Float64"})
-    ratio = spent["cd"] / spent["saliency"] if study.timed else None
+    table = pd.DataFrame(records).astype({"spread": "Float64", "seconds": "Float64"})
     return Compared(
         table,
-        {"tracks": count, "epochs": epochs, "seeds": len(networks), "slower": ratio,
+        {"tracks": count, "epochs": epochs, "seeds": len(networks),
+         "steps": epochs * -(-count // BATCH),
+         "slower": spent["cd"] / spent["saliency"] if study.timed else None,
          "sum_rule": _sum_rule(networks[0], x)},
     )  # fmt: skip
+
+
+def _distances(h: torch.Tensor, other: torch.Tensor) -> np.ndarray:
+    """Distances of wavelets (members, taps) from others, member by member or from one."""
+    psi, star = (filters.cascade(v.double())[1] for v in (h, other.expand(len(h), -1)))
+    return np.array([
+        float(filters.distance(a[None], b, up_to_sign=True)[0])
+        for a, b in zip(psi, star, strict=True)
+    ])  # fmt: skip
 
 
 def _size(scores: Scores, x: torch.Tensor) -> float:

@@ -33,7 +33,7 @@ class Variant:
     name: str
     group: str
     label: str
-    source: str | None = "network"
+    source: str = "network"
     sparse: bool = True
     penalties: bool = True
 
@@ -42,11 +42,12 @@ def variants() -> list[Variant]:
     """AWD itself and all that is compared with it."""
     return [
         Variant("full", "loss", "AWD, nothing changed"),
-        Variant("no_interpretation", "loss", "without the interpretation loss", None),
+        Variant("silent", "loss", "without the interpretation loss, as many fits", "silent"),
         Variant("no_sparsity", "loss", "without sparsity (λ = 0)", sparse=False),
         Variant("no_penalties", "loss", "without the validity penalties", penalties=False),
         *(Variant(f"teacher_{name}", "teacher", label, name)
-          for name, label in sources.TEACHERS.items() if name not in ("network", "authors")),
+          for name, label in sources.TEACHERS.items()
+          if name not in ("network", "authors", "silent")),
         *(Variant(f"by_{name}", "attribution", label, name)
           for name, label in sources.ATTRIBUTIONS.items() if name != "saliency"),
     ]  # fmt: skip
@@ -89,10 +90,15 @@ def taught(problem: Problem, size: Size) -> dict[str, Taught]:
     model, slopes = sources.trees(problem.x, y, x, seed=seed)
     found["tree"] = (slopes, "saliency", _r2(problem, model))
     honest = found["network"][0]
-    found["swapped"] = (sources.swapped(honest[None], seed)[0], "saliency", None)
-    found["noise"] = (sources.noise(honest, seed), "saliency", None)
+    for name, drawn in (
+        ("swapped", sources.swapped(honest[None], seed)[0]),
+        ("disordered", sources.disordered(honest, seed)),
+        ("noise", sources.noise(honest, seed)),
+        ("silent", torch.zeros_like(honest)),
+    ):
+        found[name] = (drawn, "saliency", None)
     n, scaled = len(problem.x), {}
-    size_of_all = sources.size_of(honest[None], x)
+    (size_of_all,) = sources.sizes_of(honest[None], x)
     for name, (slopes, method, r2) in found.items():
         one = Source(slopes[None], method).scaled_to(size_of_all, x).gradients[0]
         scaled[name] = Taught(one[:n], one[n:], method, r2)
@@ -100,16 +106,15 @@ def taught(problem: Problem, size: Size) -> dict[str, Taught]:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What a variant came to: distances (seeds,) from the truth, chosen with and without it.
+class Found:
+    """What a variant came to: distances of ±ψ from the truth, (seeds,), chosen by both rules.
 
-    `blind` is NaN where no filter of the grid is a wavelet's.
+    `blind` is NaN where no filter of the grid is a wavelet's; `r2` is the teacher's.
     """
 
     variant: Variant
     oracle: np.ndarray
     blind: np.ndarray
-    h: torch.Tensor
     r2: np.ndarray
 
 
@@ -121,25 +126,25 @@ def fit(
     *,
     ledger: Path | None = None,
     executor: Executor | None = None,
-) -> Fitted:
+) -> Found:
     """Sweep a variant over the planted grid, every seed with its own data and teacher.
 
-    Without a teacher the filter with the sparsest coefficients of the network's attributions is
-    chosen blindly, as for every other variant: by the attributions of its own source.
+    The blind rule takes the valid filter with the sparsest saliency of the variant's own teacher;
+    where nobody teaches, of the network.
     """
     lams, gammas = published_grids()
     i, j = size.planted_grid
-    own = [k[variant.source or "network"] for k in known]
+    own = [k[variant.source] for k in known]
     mine = [
         replace(p, gradients=t.gradients, gradients_held=t.gradients_held)
         for p, t in zip(drawn, own, strict=True)
     ]
     grid = published.sweep_of(
         mine, START, lams=lams[list(i)] if variant.sparse else [0.0],
-        gammas=gammas[list(j)] if variant.source else [0.0], epochs=size.planted_epochs,
+        gammas=gammas[list(j)], epochs=size.planted_epochs,
         ledger=ledger, executor=executor, method=own[0].method, penalties=variant.penalties,
     )  # fmt: skip
-    graded = table.grade(grid, mine)
+    graded = table.grade(grid, list(drawn) if variant.source == "silent" else mine)
     picked = {
         rule: [table.choose(graded, k, rule) for k in range(len(drawn))]
         for rule in ("oracle", "blind")
@@ -147,13 +152,12 @@ def fit(
 
     def distance(rule: str) -> np.ndarray:
         return np.array([
-            np.nan if place is None else graded.distance[(*place, k)]
+            np.nan if place is None else graded.distance_pm[(*place, k)]
             for k, place in enumerate(picked[rule])
         ])  # fmt: skip
 
-    best = torch.stack([grid.h[(*place, k)] for k, place in enumerate(picked["oracle"]) if place])
     r2 = np.array([np.nan if t.r2 is None else t.r2 for t in own])
-    return Fitted(variant, distance("oracle"), distance("blind"), best, r2)
+    return Found(variant, distance("oracle"), distance("blind"), r2)
 
 
 def fit_all(
@@ -163,7 +167,7 @@ def fit_all(
     *,
     ledger: Path | None = None,
     executor: Executor | None = None,
-) -> list[Fitted]:
+) -> list[Found]:
     """`fit` of every variant."""
     report, found = progress("variants, planted wavelet"), []
     every = variants()
@@ -176,13 +180,13 @@ def fit_all(
 def control(size: Size, drawn: Sequence[Problem]) -> np.ndarray:
     """Distance of the random wavelet with the smallest attributions, of every seed."""
     rows = [table.row_of_control(p, size.controls, timed=False) for p in drawn]
-    return np.array([row["distance_end"] for row in rows])
+    return np.array([row["distance_pm"] for row in rows])
 
 
 def start_distance(problem: Problem) -> float:
     """Distance of the start from the truth."""
     start = published.start_of(START)[None]
-    return float(table.distances(start, problem.setting.h)[0][0])
+    return float(table.distances(start, problem.setting.h)[1][0])
 
 
 def _network(problem: Problem) -> FeedForward:

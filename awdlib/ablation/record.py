@@ -12,8 +12,8 @@ import pandas as pd
 from awdlib import experiments, filters, metrics
 from awdlib.ablation import planted, tracks
 from awdlib.ablation.setup import Size
-from awdlib.ablation.sources import BROKEN, Source
-from awdlib.ablation.tracks import FULL, REFERENCES, Fitted, References
+from awdlib.ablation.sources import BROKEN, LEVEL, Source
+from awdlib.ablation.tracks import FULL, REFERENCES, Fitted, References, Study
 
 OVER = "95 %, test tracks and seeds"
 AGAINST = (FULL, "db5", "random_best")
@@ -49,13 +49,16 @@ def compare(y: np.ndarray, predictions: Mapping[str, np.ndarray]) -> Compared:
     return Compared(rows, samples, len(y))
 
 
-def predictions_of(fitted: Sequence[Fitted], references: References) -> dict[str, np.ndarray]:
-    """Test predictions of every variant and reference by name."""
-    return {f.variant.name: f.judged.prediction for f in fitted} | references.predictions
+def predictions_of(
+    fitted: Sequence[Fitted], references: References, permuted: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Test predictions of every variant and reference by name, and without the samples' order."""
+    found = {f.variant.name: f.judged.prediction for f in fitted} | references.predictions
+    return found | {f"permuted_{name}": one for name, one in permuted.items()}
 
 
 def table_of_variants(
-    fitted: Sequence[Fitted], compared: Compared, known: Mapping[str, Source], signals: Any
+    fitted: Sequence[Fitted], compared: Compared, known: Mapping[str, Source], study: Study
 ) -> pd.DataFrame:
     """A row a variant: its R² with interval, against AWD, DB5 and random wavelets, and its shape.
 
@@ -68,7 +71,7 @@ def table_of_variants(
         ``compression`` (by the network's saliency, training tracks), ``spread`` (median distance
         between the wavelets of two seeds), ``valid`` (share that are wavelets'), ``seconds``.
     """
-    records = []
+    records, signals, timed = [], study.signals, study.timed
     for one in fitted:
         name, row = one.variant.name, compared.rows[one.variant.name]
         record: dict[str, Any] = {
@@ -87,17 +90,19 @@ def table_of_variants(
             "teacher_r2": _teacher_r2(source, signals.y_test),
             "lam": float(np.median(one.lam)), "gamma": float(np.median(one.gamma)),
             "cv_r2": float(one.judged.cv_r2.mean()),
-            "compression": float(tracks.compressions(one, known, signals).mean()),
+            "compression": float(tracks.compressions(
+                one.h, known["network"], signals, one.variant.level
+            ).mean()),
             "spread": float(np.median(apart)) if len(apart) else None,
             "valid": float(np.mean([filters.validity(h).ok() for h in one.h])),
-            "seconds": one.seconds,
+            "seconds": source.seconds if source and timed else None,
         }  # fmt: skip
         records.append(record)
     frame = pd.DataFrame(records)
     return frame.astype({c: "Float64" for c in ("sd", "teacher_r2", "spread", "seconds")})
 
 
-def table_of_planted(fitted: Sequence[planted.Fitted], control: np.ndarray) -> pd.DataFrame:
+def table_of_planted(fitted: Sequence[planted.Found], control: np.ndarray) -> pd.DataFrame:
     """A row a variant on the planted wavelet: median, least and largest distance over seeds."""
     records = []
     for one in fitted:
@@ -106,83 +111,104 @@ def table_of_planted(fitted: Sequence[planted.Fitted], control: np.ndarray) -> p
             "teacher_r2": float(np.mean(one.r2)),
         }  # fmt: skip
         for rule, values in (("oracle", one.oracle), ("blind", one.blind)):
-            known = values[np.isfinite(values)]
+            there = values[np.isfinite(values)]
             for what, of in (("", np.median), ("_low", np.min), ("_high", np.max)):
-                record[rule + what] = float(of(known)) if len(known) else None
+                record[rule + what] = float(of(there)) if len(there) else None
+            record[f"{rule}_seeds"] = len(there)
         records.append(record | {"seeds": len(one.oracle)})
     records.append({
         "group": "control", "name": "random", "label": "a random wavelet chosen as blindly",
         "seeds": len(control), "blind": float(np.median(control)),
         "blind_low": float(control.min()), "blind_high": float(control.max()),
+        "blind_seeds": len(control), "oracle_seeds": 0,
     })  # fmt: skip
     frame = pd.DataFrame(records)
-    numbers = [c for c in frame if c not in ("group", "name", "label", "seeds")]
+    numbers = [c for c in frame if c not in ("group", "name", "label") and "seeds" not in c]
     return frame.astype(dict.fromkeys(numbers, "Float64"))
 
 
-def table_of_order(permuted: Compared, plain: Compared) -> pd.DataFrame:
+def table_of_order(compared: Compared) -> pd.DataFrame:
     """R² with the samples of every track in another order, beside R² as they are (D-1)."""
-    labels = {"awd": "AWD", **REFERENCES}
-    records = [
-        {
-            "name": name, "label": labels[name],
-            "r2": row["r2"], "low": row["r2_low"], "high": row["r2_high"],
-            "r2_in_order": plain.rows[FULL if name == "awd" else name]["r2"],
-        }
-        for name, row in permuted.rows.items()
-    ]  # fmt: skip
+    labels, records = {"awd": "AWD", **REFERENCES}, []
+    for name, label in labels.items():
+        row = compared.rows[f"permuted_{name}"]
+        plain = compared.rows[FULL if name == "awd" else name]
+        records.append({
+            "name": name, "label": label, "r2": row["r2"], "low": row["r2_low"],
+            "high": row["r2_high"], "r2_in_order": plain["r2"],
+        })  # fmt: skip
     return pd.DataFrame(records)
 
 
 def claims_of(
-    compared: Compared, permuted: Compared, on_planted: Sequence[planted.Fitted]
+    compared: Compared, on_planted: Sequence[planted.Found], start: float
 ) -> dict[str, Any]:
-    """The quantities of the claims, and of the text's sentences."""
+    """The quantities of the claims, and of the text's sentences.
+
+    Parameters
+    ----------
+    compared : Compared
+        With the predictions of `tracks.without_order`, their names after ``permuted_``.
+    on_planted : sequence of planted.Found
+    start : float
+        Distance of the planted problem's start.
+    """
     made: dict[str, Any] = {
         f"full_minus_{name}": compared.difference(FULL, name)
-        for name in (*REFERENCES, *(n for n in compared.rows if n not in (*REFERENCES, FULL)))
+        for name in compared.rows
+        if name != FULL and not name.startswith("permuted_")
     }
     made["random_best_minus_db5"] = compared.difference("random_best", "db5")
-    made["no_interpretation_minus_db5"] = compared.difference("no_interpretation", "db5")
     broken = [f"teacher_{name}" for name in BROKEN]
     value = np.mean([compared.rows[name]["r2"] for name in broken])
     samples = np.mean([compared.samples[name] for name in broken], 0)
     made["full_minus_broken"] = metrics.estimate(
         compared.rows[FULL]["r2"] - value, compared.samples[FULL] - samples, compared.n, OVER
     )
-    made["gamma_zero_first"] = compared.difference("random_taps", "random_taps_cold")
-    made["random_spread"] = _more_spread(compared)
-    made["permuted_awd_minus_network"] = permuted.difference("awd", "network")
-    made["planted_broken_minus_full"] = _planted_difference(on_planted)
+    made["gamma_zero_first"] = compared.difference("random_taps_first", "random_taps_cold")
+    made["random_spread"] = more_spread(
+        compared.rows["random_taps"]["r2_sd"], compared.rows[FULL]["r2_sd"],
+        compared.rows[FULL]["members"],
+    )  # fmt: skip
+    made["benefit_without_order"] = _benefit_lost(compared)
+    made["planted_broken_minus_full"] = planted_difference(on_planted, start)
     return made
 
 
-def _more_spread(compared: Compared) -> dict[str, Any]:
-    """Standard deviation of R² over random starts less that over seeds from DB5.
+def more_spread(sd: float | None, other: float | None, count: int) -> dict[str, Any]:
+    """A standard deviation over so many members less another, with its 95 % interval.
 
-    Without an interval where there are fewer than three seeds.
+    By the chi-square distribution of either variance; absent where fewer than three members.
     """
-    random, steady = (compared.rows[name]["r2_sd"] for name in ("random_taps", FULL))
-    count = compared.rows[FULL]["members"]
-    if random is None or steady is None or count < 3:
+    if sd is None or other is None or count < 3:
         return dict(metrics.ABSENT)
-    # chi square: a standard deviation of so few has an interval of its own
-    from scipy import stats
-
     rng = np.random.default_rng(0)
-    drawn = [s * np.sqrt(stats.chi2.rvs(count - 1, size=4000, random_state=rng) / (count - 1))
-             for s in (random, steady)]  # fmt: skip
-    return metrics.estimate(random - steady, drawn[0] - drawn[1], count, "95 %, seeds")
+    first, second = (
+        s * np.sqrt((count - 1) / rng.chisquare(count - 1, size=20_000)) for s in (sd, other)
+    )
+    return metrics.estimate(sd - other, first - second, count, "95 %, seeds")
 
 
-def _planted_difference(fitted: Sequence[planted.Fitted]) -> dict[str, Any]:
-    """Distance by broken teachers less distance by the network, chosen blindly; over seeds."""
-    by = {one.variant.name: one for one in fitted}
-    good = by["full"].blind
-    bad = np.nanmean([by[f"teacher_{name}"].blind for name in BROKEN], 0)
-    off = bad - good
-    off = off[np.isfinite(off)]
-    return metrics.over_range(off, "range over seeds") if len(off) else dict(metrics.ABSENT)
+def _benefit_lost(compared: Compared) -> dict[str, Any]:
+    """AWD's lead over ridge regression without the order of samples, less that with it."""
+
+    def lead(of: Mapping[str, Any], before: str, awd: str) -> Any:
+        return of[f"{before}{awd}"] - of[f"{before}ridge"]
+
+    r2 = {name: row["r2"] for name, row in compared.rows.items()}
+    value = lead(r2, "permuted_", "awd") - lead(r2, "", FULL)
+    samples = lead(compared.samples, "permuted_", "awd") - lead(compared.samples, "", FULL)
+    return metrics.estimate(value, samples, compared.n, OVER)
+
+
+def planted_difference(fitted: Sequence[planted.Found], start: float) -> dict[str, Any]:
+    """Distance by the *nearest* of the broken teachers less that by the network, chosen blindly.
+
+    Where a grid has no valid filter, none was found: the distance of the start counts.
+    """
+    by = {one.variant.name: np.nan_to_num(one.blind, nan=start) for one in fitted}
+    off = np.min([by[f"teacher_{name}"] for name in BROKEN], 0) - by[FULL]
+    return metrics.over_range(off, "range over seeds")
 
 
 def numbers_of(
@@ -190,11 +216,9 @@ def numbers_of(
     data: Mapping[str, Any],
     compared: Compared,
     claims: Mapping[str, Any],
-    variants: pd.DataFrame,
-    on_planted: pd.DataFrame,
-    order: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     scales: Mapping[str, Any],
-    way: Mapping[str, Any],
+    contextual: Mapping[str, Any],
     start: float,
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
@@ -203,54 +227,75 @@ def numbers_of(
         "size": {
             "seeds": len(size.seeds), "budget": size.budget, "draws": size.draws,
             "epochs": size.epochs, "planted_seeds": len(size.planted_seeds),
-            "planted_n": size.planted.n,
+            "planted_n": size.planted.n, "orders": size.orders,
         },
         "references": {name: compared.rows[name] for name in REFERENCES},
-        "variants": _nested(variants),
-        "planted": _nested(on_planted) | {"start": start},
-        "order": _nested(order),
+        "variants": _nested(tables["variants"]),
+        "planted": {**_nested(tables["planted"]), "start": start},
+        "order": _nested(tables["order"]),
         "claims": dict(claims),
-        "words": {key: metrics.in_words(found) for key, found in claims.items()},
+        "words": {
+            key: metrics.in_words(found)
+            for key, found in claims.items()
+            if key.startswith(("full_minus_", "random_best_minus_", "gamma_zero"))
+        },
         "shares": shares(compared),
         "scales": dict(scales),
-        "reference": dict(way),
+        "contextual": dict(contextual),
     }  # fmt: skip
 
 
-def shares(compared: Compared) -> dict[str, float | None]:
+def shares(compared: Compared) -> dict[str, Any]:
     """How much of AWD's gain over DB5 is there without what AWD adds, one thing at a time.
 
-    A share is (R² of the stand-in − DB5) / (AWD − DB5); None where AWD gains less than .005.
+    A share is (R² of the stand-in − DB5) / (AWD − DB5); None where the gain's interval holds 0.
     """
-    gain = compared.rows[FULL]["r2"] - compared.rows["db5"]["r2"]
-    names = ("no_interpretation", "teacher_untrained", "teacher_shuffled", "random_any",
-             "random_best")  # fmt: skip
-    found: dict[str, float | None] = {"gain": float(gain)}
+    gain = compared.difference(FULL, "db5")
+    names = {
+        "silent": "without a network", "teacher_untrained": "with an untrained network",
+        "random_any": "with a wavelet drawn at random",
+    }  # fmt: skip
+    found: dict[str, Any] = {"gain": gain["estimate"]}
     for name in names:
         part = compared.rows[name]["r2"] - compared.rows["db5"]["r2"]
-        found[name] = float(part / gain) if gain > 0.005 else None
+        found[name] = float(part / gain["estimate"]) if gain["low"] > 0 else None
+    if gain["low"] > 0:
+        parts = ", ".join(f"{found[n]:.0%} is there {label}" for n, label in names.items())
+        found["words"] = f"Of AWD's gain over DB5, {parts}."
+    else:
+        found["words"] = (
+            "AWD's gain over DB5 cannot be told from none on these test tracks, so there is "
+            "nothing to share out."
+        )
     return found
 
 
 def scales_of(fitted: Sequence[Fitted], samples: int) -> dict[str, Any]:
-    """Which number of scales and which filter length cross-validation would choose (D-2).
+    """Which number of scales and which filter length would be chosen, by two rules (D-2).
 
-    ``rule`` is PyWavelets' rule: as many scales as leave a band at least as long as the filter.
+    ``level`` and ``taps`` are cross-validation's choice. ``rule_level`` and ``rule_taps`` are
+    PyWavelets' rule, which asks for bands at least as long as the filter: the most scales for ten
+    taps, and the most taps for four scales. Each with its R² on the test tracks, if it was fitted.
     """
     import pywt
 
     by = {one.variant.name: one for one in fitted}
-    levels = {n: one for n, one in by.items() if one.variant.group == "scales"}
-    taps = {n: one for n, one in by.items() if one.variant.group == "taps"}
-    found: dict[str, Any] = {"rule": max(1, pywt.dwt_max_level(samples, 10))}
-    for what, group in (("level", levels), ("taps", taps)):
-        every = {**group, FULL: by[FULL]}
-        best = max(every, key=lambda name: every[name].judged.cv_r2.mean())
-        one = every[best]
-        found |= {
-            what: one.variant.level if what == "level" else one.h.shape[-1],
-            f"{what}_r2": float(one.judged.r2.mean()),
-        }  # fmt: skip
+    level = {one.variant.level: one for one in fitted if one.variant.group == "scales"}
+    taps = {one.h.shape[-1]: one for one in fitted if one.variant.group == "taps"}
+    level[LEVEL], taps[by[FULL].h.shape[-1]] = by[FULL], by[FULL]
+    allowed = {
+        "level": max(1, pywt.dwt_max_level(samples, 10)),
+        "taps": max(
+            n for n in range(2, 40, 2) if n == 2 or pywt.dwt_max_level(samples, n) >= LEVEL
+        ),
+    }  # fmt: skip
+    found: dict[str, Any] = {}
+    for what, group in (("level", level), ("taps", taps)):
+        best = max(group, key=lambda value: group[value].judged.cv_r2.mean())
+        for rule, value in (("", best), ("rule_", allowed[what])):
+            one = group.get(value)
+            found[rule + what] = value
+            found[f"{rule}{what}_r2"] = float(one.judged.r2.mean()) if one else None
     return found
 
 
@@ -273,125 +318,3 @@ def _teacher_r2(source: Source | None, y: np.ndarray) -> float | None:
     if source is None or source.prediction is None:
         return None
     return float(np.mean([metrics.r2_score(y, p) for p in source.prediction]))
-
-
-# --- for the page ---------------------------------------------------------------------------------
-
-GAIN = (
-    "db5", "no_interpretation", "teacher_noise", "teacher_swapped", "teacher_untrained",
-    "teacher_shuffled", FULL, "teacher_authors", "random_any", "random_best", "ridge", "network",
-)  # fmt: skip
-KINDS = {
-    "db5": "standard", "random_any": "control", "random_best": "control", "ridge": "control",
-    "network": "network",
-}  # fmt: skip
-
-
-def _kind(name: str) -> str:
-    return "broken" if tracks.is_broken(name) else KINDS.get(name, "awd")
-
-
-def gain_rows(res: Any) -> list[dict[str, Any]]:
-    """Lines of the first figure: those of `GAIN` that are there."""
-    frame = res.tables["variants"].set_index("name")
-    rows = []
-    for name in GAIN:
-        if name in REFERENCES:
-            one = res["references"][name]
-            found = {"label": REFERENCES[name], "r2": one["r2"], "low": one["r2_low"],
-                     "high": one["r2_high"]}  # fmt: skip
-        elif name in frame.index:
-            one = frame.loc[name]
-            label = "AWD" if name == FULL else f"AWD {_how(name)}"
-            found = {"label": label, "r2": one["r2"], "low": one["low"], "high": one["high"]}
-        else:
-            continue
-        rows.append({**found, "kind": _kind(name), "line": name == FULL})
-    return rows
-
-
-def _how(name: str) -> str:
-    if name == "no_interpretation":
-        return "without a network (γ = 0)"
-    teacher = name.removeprefix("teacher_")
-    return {
-        "noise": "taught by white noise", "swapped": "taught by gradients of other tracks",
-        "untrained": "taught by an untrained network",
-        "shuffled": "taught by a network of shuffled targets",
-        "authors": "taught by the authors' network",
-    }[teacher]  # fmt: skip
-
-
-def planted_rows(res: Any) -> list[dict[str, Any]]:
-    """Lines of the planted wavelet's figure."""
-    frame = res.tables["planted"]
-    rows = []
-    for one in frame.to_dict("records"):
-        kind = "control" if one["name"] == "random" else _kind(one["name"])
-        plain = {k: None if pd.isna(v) else v for k, v in one.items()}
-        rows.append({**plain, "kind": kind})
-    return rows
-
-
-def scale_points(res: Any) -> dict[str, list[tuple[float, float, float, float, float]]]:
-    """(value, cv_r2, r2, low, high) by number of scales and by filter length."""
-    frame = res.tables["variants"]
-    found: dict[str, list[tuple[float, float, float, float, float]]] = {}
-    given = (("number of scales J", "level", 4.0), ("filter length, taps", "taps", 10.0))
-    for label, group, own in given:
-        points: list[tuple[float, float, float, float, float]] = []
-        for one in frame.to_dict("records"):
-            if one["name"].startswith(f"{group}_"):
-                value = float(one["name"].split("_")[1])
-            elif one["name"] == FULL:
-                value = own
-            else:
-                continue
-            points.append((value, one["cv_r2"], one["r2"], one["low"], one["high"]))
-        found[label] = points
-    return found
-
-
-COLUMNS = {
-    "r2": ("R²", ".3f"), "sd": ("sd, seeds", ".3f"), "minus_full": ("minus AWD", "+.3f"),
-    "minus_random_best": ("minus best random", "+.3f"), "gamma": ("γ", ".2g"),
-    "compression": ("compression", ".2f"), "spread": ("seeds apart", ".2f"),
-    "valid": ("wavelets'", ".0%"), "teacher_r2": ("teacher's R²", ".3f"), "seconds": ("s", ".1f"),
-}  # fmt: skip
-
-
-def printed(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """The variants of some groups as text for a page, AWD itself first; differences with intervals.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        From `table_of_variants`.
-    groups : sequence of str
-        Of `tracks.GROUPS`.
-    """
-    rows = []
-    for one in frame.to_dict("records"):
-        if one["group"] not in groups and one["name"] != FULL:
-            continue
-        row = {"": one["label"]}
-        for key, (head, form) in COLUMNS.items():
-            text = "—" if pd.isna(one[key]) else f"{one[key]:{form}}"
-            if key.startswith("minus"):
-                text += f" [{one[key + '_low']:+.3f}, {one[key + '_high']:+.3f}]"
-            row[head] = "" if key == "minus_full" and one["name"] == FULL else text
-        rows.append(row)
-    return pd.DataFrame(rows).set_index("").rename_axis(None)
-
-
-def printed_contextual(frame: pd.DataFrame) -> pd.DataFrame:
-    """The small experiment with contextual decomposition as text for a page."""
-    rows = [
-        {
-            "": one["label"], "R²": f"{one['r2']:.3f}",
-            "sd, seeds": "—" if pd.isna(one["sd"]) else f"{one['sd']:.3f}",
-            "s a fit": "—" if pd.isna(one["seconds"]) else f"{one['seconds']:.1f}",
-        }
-        for one in frame.to_dict("records")
-    ]  # fmt: skip
-    return pd.DataFrame(rows).set_index("").rename_axis(None)

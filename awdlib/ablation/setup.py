@@ -30,7 +30,9 @@ class Size:
     samples : int
         Of SmoothGrad; LIME takes eight times as many.
     cd : tuple of int
-        Tracks and epochs of the fits by contextual decomposition.
+        Tracks, epochs and seeds of the fits by contextual decomposition.
+    orders : int
+        Random orders of the samples.
     planted : Setting
         The problem with a known wavelet.
     planted_grid : tuple of tuples of int
@@ -55,7 +57,8 @@ class Size:
     levels: tuple[int, ...]
     taps: tuple[int, ...]
     samples: int
-    cd: tuple[int, int]
+    cd: tuple[int, int, int]
+    orders: int
     planted: Setting
     planted_grid: tuple[tuple[int, ...], tuple[int, ...]]
     planted_seeds: tuple[int, ...]
@@ -76,22 +79,23 @@ class Size:
 SIZES = {
     "smoke": Size(
         tracks=300, seeds=(1, 10), lams=(1, 4), gammas=(0, 11), epochs=3, lstm_epochs=4, draws=4,
-        noises=(0.1,), levels=(2, 4), taps=(6, 10), samples=10, cd=(12, 1),
-        planted=Setting(n=400, held=100, epochs=10), planted_grid=((0, 4), (0, 13)),
-        planted_seeds=(1,), planted_epochs=3, controls=16, dtype=torch.float64,
+        noises=(0.1,), levels=(2, 4), taps=(6, 10), samples=10, cd=(12, 2, 1), orders=1,
+        planted=Setting(n=500, held=100, epochs=20), planted_grid=((0,), (0, 13)),
+        planted_seeds=(1,), planted_epochs=30, controls=16, dtype=torch.float64,
     ),
     "laptop": Size(
-        tracks=1618, seeds=(1, 10), lams=(0, 2, 4), gammas=(0, 3, 6, 9, 12, 15), epochs=60,
+        tracks=1618, seeds=(1, 10), lams=(0, 2, 4), gammas=(0, 4, 8, 11, 14), epochs=40,
         lstm_epochs=100, draws=20, noises=(0.1, 0.3), levels=(1, 2, 3, 4, 5),
-        taps=(2, 4, 6, 10, 16), samples=16, cd=(60, 4),
-        planted=Setting(n=3000, held=1000, epochs=40), planted_grid=((0, 4), (0, 10, 13, 16)),
+        taps=(2, 4, 6, 10, 16), samples=16, cd=(60, 6, 1), orders=2,
+        planted=Setting(n=2000, held=1000, epochs=40), planted_grid=((0, 4), (0, 10, 13, 16)),
         planted_seeds=(1, 2), planted_epochs=20, controls=1024,
     ),
     "paper": Size(
         tracks=1618, seeds=(1, 10, 100, 1000, 10000), lams=(0, 1, 2, 3, 4),
         gammas=tuple(range(21)), epochs=100, lstm_epochs=200, draws=50, noises=(0.03, 0.1, 0.3),
-        levels=(1, 2, 3, 4, 5), taps=(2, 4, 6, 8, 10, 12, 16, 20), samples=64, cd=(300, 10),
-        planted=Setting(n=10_000, held=2_000), planted_grid=((0, 2, 4), tuple(range(0, 21, 2))),
-        planted_seeds=(1, 2, 3, 4, 5), planted_epochs=30, controls=2048,
+        levels=(1, 2, 3, 4, 5), taps=(2, 4, 6, 8, 10, 12, 16, 20), samples=64, cd=(200, 20, 2),
+        orders=5, planted=Setting(n=10_000, held=2_000),
+        planted_grid=((0, 2, 4), tuple(range(0, 21, 2))), planted_seeds=(1, 2, 3, 4, 5),
+        planted_epochs=30, controls=2048,
     ),
 }  # fmt: skip

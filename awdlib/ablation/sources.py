@@ -18,18 +18,19 @@ from awdlib.attribution import Method
 from awdlib.threads import one_thread
 
 LEVEL = 4
-# label, and what is wrong with it (nothing, for the first four)
 TEACHERS = {
     "network": "the network, trained here",
     "authors": "the authors' network",
     "linear": "a linear model",
     "tree": "boosted trees",
+    "swapped": "the network's gradients, each at another example",
     "untrained": "an untrained network",
     "shuffled": "a network trained on shuffled targets",
-    "swapped": "the network's gradients at other examples",
+    "disordered": "the network's gradients, their samples in another order",
     "noise": "white noise, no network",
+    "silent": "nobody: gradients of zero, every fit of the grid",
 }
-BROKEN = ("untrained", "shuffled", "swapped", "noise")
+BROKEN = ("untrained", "shuffled", "disordered", "noise")  # they cannot know the task
 ATTRIBUTIONS = {
     "saliency": "saliency (as published)",
     "input_x_gradient": "input × gradient",
@@ -64,24 +65,28 @@ class Source:
     networks: list[torch.nn.Module] = field(default_factory=list)
 
     def of(self, count: int) -> torch.Tensor:
-        """Gradients of `count` members, the same for all if there is only one."""
-        return self.gradients.expand(count, *self.gradients.shape[1:])
+        """Gradients of the first `count` members, the same for all if there is only one."""
+        return self.gradients[:count].expand(count, *self.gradients.shape[1:])
 
     def scaled_to(self, size: float, x: torch.Tensor) -> Source:
-        """With attributions of a given mean size (see `size_of`), so that γ weighs all alike."""
-        own = size_of(self.gradients, x, self.method)
-        return replace(self, gradients=self.gradients * (size / own if own > 0 else 1.0))
+        """Every member with attributions of a given mean size, so that γ weighs all alike."""
+        scaled = [
+            one * (size / own if own > 0 else 1.0)
+            for one, own in zip(self.gradients, sizes_of(self.gradients, x, self.method),
+                                strict=True)
+        ]  # fmt: skip
+        return replace(self, gradients=torch.stack(scaled))
 
 
-def size_of(gradients: torch.Tensor, x: torch.Tensor, method: Method = "saliency") -> float:
-    """Mean size of DB5's attributions: gradients (members, *shape of x), examples x."""
+def sizes_of(gradients: torch.Tensor, x: torch.Tensor, method: Method = "saliency") -> list[float]:
+    """Mean size of DB5's attributions by every member of gradients (members, *shape of x)."""
     h, sizes = filters.lowpass("db5").to(x), []
     for one in gradients:
         scores = dwt.flatten_coeffs(
             attribution.from_gradients(one, x, h, level=LEVEL, method=method)
         )
-        sizes.append(torch.cat([s.flatten() for s in scores]).abs().mean())
-    return float(torch.stack(sizes).mean())
+        sizes.append(float(torch.cat([s.flatten() for s in scores]).abs().mean()))
+    return sizes
 
 
 Function = Callable[[torch.Tensor], torch.Tensor]
@@ -140,9 +145,19 @@ def trees(
 
 
 def swapped(gradients: torch.Tensor, seed: int) -> torch.Tensor:
-    """Every example gets the gradient of another, drawn at random; (members, examples, ...)."""
+    """Every example gets the gradient of another, drawn at random; (members, examples, ...).
+
+    By saliency this changes nothing but the order of mini-batches: the interpretation loss is a
+    sum over gradients, and never asks which example one belongs to.
+    """
     order = np.random.default_rng(seed).permutation(gradients.shape[1])
     return gradients[:, torch.from_numpy(order)]
+
+
+def disordered(gradients: torch.Tensor, seed: int) -> torch.Tensor:
+    """The samples of every gradient in another order, the same for all; (..., time)."""
+    order = np.random.default_rng(seed).permutation(gradients.shape[-1])
+    return gradients[..., torch.from_numpy(order)]
 
 
 def noise(like: torch.Tensor, seed: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -44,8 +44,9 @@ class Variant:
         The second form gives every seed a start of its own; None is DB5.
     sparse : bool
         With the sparsity term; else λ = 0.
-    warm : bool
-        Each fit starts where the previous γ ended; else all start from `start`.
+    fits : str
+        ``"warm"``: each starts where the previous γ ended, as published. ``"cold"``: all start
+        from `start`. ``"first"``: all start from where the same λ ends with γ = 0.
     settings : dict
         Of `awdlib.distill.distill`.
     """
@@ -56,7 +57,7 @@ class Variant:
     source: str | None = "network"
     start: torch.Tensor | None = None
     sparse: bool = True
-    warm: bool = True
+    fits: Literal["warm", "cold", "first"] = "warm"
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,18 +78,19 @@ def variants(size: Size, known: Sequence[str]) -> list[Variant]:
     db5 = filters.lowpass("db5")
     found = [
         Variant(FULL, "loss", "AWD, nothing changed"),
-        Variant("no_interpretation", "loss", "without the interpretation loss", None),
-        Variant("no_sparsity", "loss", "without sparsity (λ = 0)", sparse=False),
+        Variant("silent", "loss", "without the interpretation loss, as many fits", "silent"),
+        Variant("no_interpretation", "loss", "without it as published (γ = 0 alone)", None),
+        Variant("no_sparsity", "loss", "without sparsity (λ = 0), as many fits", sparse=False),
         Variant("no_penalties", "loss", "without the validity penalties",
                 settings={"penalties": False}),
         Variant("lattice", "route", "lattice angles: valid by construction",
                 settings={"parametrisation": "lattice", "lr": 1e-2}),
-        Variant("cold", "route", "every fit from DB5, no warm starts", warm=False),
+        Variant("cold", "route", "every fit from DB5, no warm starts", fits="cold"),
     ]  # fmt: skip
     found += [
         Variant(f"teacher_{name}", "teacher", label, name)
         for name, label in sources.TEACHERS.items()
-        if name in known and name != "network"
+        if name in known and name not in ("network", "silent")
     ]
     found += [
         Variant(f"by_{name}", "attribution", label, name)
@@ -116,8 +118,10 @@ def variants(size: Size, known: Sequence[str]) -> list[Variant]:
     wild /= wild.norm(dim=1, keepdim=True)
     found += [
         Variant("random_taps", "start", "from random taps", start=wild),
-        Variant("random_taps_cold", "start", "from random taps, no warm starts", start=wild,
-                warm=False),
+        Variant("random_taps_first", "start", "from random taps, first without γ", start=wild,
+                fits="first"),
+        Variant("random_taps_cold", "start", "from random taps, at once, as many steps", start=wild,
+                fits="cold", settings={"epochs": 2 * size.epochs}),
         Variant("random_angles", "start", "from a random wavelet",
                 start=controls.random_wavelets(seeds, 10, seed=77)),
         Variant("from_sym5", "start", "from Sym5", start=filters.lowpass("sym5")),
@@ -165,9 +169,15 @@ def teach(study: Study, theirs: torch.nn.Module | None = None) -> dict[str, Sour
     found["linear"] = Source(slopes[None], prediction=_asked(model, x_test))
     model, slopes = sources.trees(x, y, x, seed=size.seeds[0])
     found["tree"] = Source(slopes[None], prediction=_asked(model, x_test))
-    found["swapped"] = Source(sources.swapped(found["network"].gradients, seed=1))
-    found["noise"] = Source(sources.noise(found["network"].gradients, seed=1))
-    size_of = sources.size_of(found["network"].gradients, x)
+    given = found["network"].gradients
+    for name, slopes in (
+        ("swapped", sources.swapped(given, seed=1)),
+        ("disordered", sources.disordered(given, seed=1)),
+        ("noise", sources.noise(given, seed=1)),
+        ("silent", torch.zeros_like(given)),
+    ):
+        found[name] = Source(slopes)
+    size_of = float(np.mean(sources.sizes_of(given, x)))
     return {name: one.scaled_to(size_of, x) for name, one in found.items()}
 
 
@@ -183,8 +193,6 @@ class Fitted:
     lam, gamma : numpy.ndarray, shape (seeds,)
     judged : Judged
         Of the chosen filters.
-    seconds : float or None
-        That the whole grid took, for one seed.
     """
 
     variant: Variant
@@ -192,23 +200,25 @@ class Fitted:
     lam: np.ndarray
     gamma: np.ndarray
     judged: Judged
-    seconds: float | None
 
 
 def fit(study: Study, variant: Variant, known: Mapping[str, Source]) -> Fitted:
     """Fit a variant over the grid with every seed, and choose by cross-validation."""
     size, signals = study.size, study.signals
     lams, gammas = published_grids()
-    lams = lams[list(size.lams)] if variant.sparse else np.zeros(1)
+    lams = lams[list(size.lams)]
+    if not variant.sparse:  # as many fits and as much training as with it
+        lams = np.arange(len(lams)) * 1e-12
     gammas = gammas[list(size.gammas)] if variant.source else np.zeros(1)
     source = known[variant.source] if variant.source else None
     start = variant.start if variant.start is not None else filters.lowpass("db5")
     options: dict[str, Any] = {"epochs": size.epochs, **variant.settings}
     if source is not None:
         options["method"] = source.method
-    began = time.perf_counter()
-    h = (_swept if variant.warm else _cold)(study, source, start, lams, gammas, options)
-    spent = time.perf_counter() - began
+    if variant.fits == "warm":
+        h = _swept(study, source, start, lams, gammas, options)
+    else:
+        h = _alone(study, source, start, lams, gammas, options, first=variant.fits == "first")
     flat = h.flatten(0, 2)
     judged = experiments.judge_filters(flat, signals, level=variant.level)
     chosen = experiments.choose(judged.cv_r2.reshape(h.shape[:3]))
@@ -217,25 +227,21 @@ def fit(study: Study, variant: Variant, known: Mapping[str, Source]) -> Fitted:
     return Fitted(
         variant, flat[torch.from_numpy(rows)], lams[lam], gammas[gamma],
         Judged(judged.cv_r2[rows], judged.prediction[rows], judged.r2[rows]),
-        spent / len(size.seeds) if study.timed else None,
     )  # fmt: skip
 
 
 def fit_all(study: Study, every: Sequence[Variant], known: Mapping[str, Source]) -> list[Fitted]:
-    """`fit` of every variant; with helpers, several beside each other."""
-    report = progress("variants")
-    done = 0
-
-    def one(variant: Variant) -> Fitted:
-        nonlocal done
-        found = fit(study, variant, known)
-        done += 1
-        report(done, len(every))
-        return found
-
-    # Threads only hand pieces to the processes: one sweep's batches cannot keep all of them busy.
-    with ThreadPoolExecutor(3 if study.executor and not study.timed else 1) as waiting:
-        return list(waiting.map(one, every))
+    """`fit` of every variant; one that diverges is left out, and said."""
+    report, found = progress("variants"), []
+    for done, variant in enumerate(every):
+        try:
+            found.append(fit(study, variant, known))
+        except ValueError as error:
+            if variant.name == FULL:
+                raise
+            print(f"{variant.name} is left out: {error}")
+        report(done + 1, len(every))
+    return found
 
 
 @dataclass(frozen=True)
@@ -279,14 +285,15 @@ def refer(study: Study, known: Mapping[str, Source]) -> References:
     }, drawn[winners])  # fmt: skip
 
 
-def compressions(fitted: Fitted, known: Mapping[str, Source], signals: Signals) -> np.ndarray:
-    """Compression factors of a variant's filters by the network's saliency, (members,).
+def compressions(
+    filters_: torch.Tensor, network: Source, signals: Signals, level: int = LEVEL
+) -> np.ndarray:
+    """Compression factors of filters (members, taps) by the network's saliency, (members,).
 
     At the training tracks, of which there are more; the network is that of the same seed.
     """
-    slopes, found = known["network"].of(len(fitted.h)), []
-    for h, slope in zip(fitted.h.to(signals.x), slopes, strict=True):
-        level = fitted.variant.level
+    found = []
+    for h, slope in zip(filters_.to(signals.x), network.of(len(filters_)), strict=True):
         w = dwt.wavedec(signals.x, h, level=level)
         scores = dwt.adjoint_synthesis(slope, h, level=level)
         found.append(metrics.compression_factors(w, scores).mean())
@@ -304,19 +311,29 @@ def spread(h: torch.Tensor) -> np.ndarray:
     ])  # fmt: skip
 
 
-def permuted(signals: Signals, seed: int = 0) -> Signals:
+def permuted(signals: Signals, seed: int) -> Signals:
     """The same tracks with their samples in another order, the same for all (D-1)."""
     order = torch.from_numpy(np.random.default_rng(seed).permutation(signals.x.shape[-1]))
     return replace(signals, x=signals.x[..., order], x_test=signals.x_test[..., order])
 
 
 def without_order(study: Study) -> dict[str, np.ndarray]:
-    """Predictions where the order of samples means nothing: AWD, its network and references."""
-    own = replace(study, signals=permuted(study.signals))
-    source = _source(_train(own, own.signals))
-    found = refer(own, {"network": source}).predictions
-    fitted = fit(own, Variant(FULL, "loss", ""), {"network": source})
-    return {"awd": fitted.judged.prediction, **found}
+    """Predictions where the order of samples means nothing, a member for every order and seed.
+
+    Returns
+    -------
+    dict
+        By `REFERENCES`, and ``awd``; (orders × members, tests).
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    for order in range(study.size.orders):
+        own = replace(study, signals=permuted(study.signals, order))
+        source = _source(_train(own, own.signals))
+        fitted = fit(own, Variant(FULL, "loss", ""), {"network": source})
+        predictions = refer(own, {"network": source}).predictions
+        for name, one in {"awd": fitted.judged.prediction, **predictions}.items():
+            found.setdefault(name, []).append(one)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def is_broken(name: str) -> bool:
@@ -335,39 +352,68 @@ def _swept(
     """The published way, warm-started; (lams, gammas, seeds, taps)."""
     seeds = study.size.seeds
     slopes = None if source is None else source.of(len(seeds))
+    # a batch for every helper
+    together = -(-len(seeds) // 2) if study.executor else len(seeds)
 
     def run(begin: torch.Tensor, some: slice) -> torch.Tensor:
         return sweep(
             study.signals.x, gradients=None if slopes is None else slopes[some].contiguous(),
-            start=begin, lams=lams, gammas=gammas, seeds=seeds[some], ledger=study.ledger,
-            executor=study.executor, **options,
+            start=begin, lams=lams, gammas=gammas, seeds=seeds[some], seeds_per_batch=together,
+            ledger=study.ledger, executor=study.executor, **options,
         ).h  # fmt: skip
 
     if start.ndim == 1:
         return run(start, slice(None))
-    return torch.cat([run(one, slice(k, k + 1)) for k, one in enumerate(start)], 2)
+    # Threads only hand pieces to the processes.
+    with ThreadPoolExecutor(len(seeds) if study.executor else 1) as waiting:
+        each = waiting.map(lambda k: run(start[k], slice(k, k + 1)), range(len(seeds)))
+        return torch.cat(list(each), 2)
 
 
-def _cold(
+def _alone(
     study: Study,
     source: Source | None,
     start: torch.Tensor,
     lams: np.ndarray,
     gammas: np.ndarray,
     options: dict[str, Any],
+    *,
+    first: bool,
 ) -> torch.Tensor:
-    """Every (λ, γ) from the start itself; (lams, gammas, seeds, taps)."""
-    x, seeds, found = study.signals.x, study.size.seeds, []
-    lam, gamma = (torch.from_numpy(v.flatten()) for v in np.meshgrid(lams, gammas, indexing="ij"))
+    """Every (λ, γ) by itself, from the start or (`first`) from its λ's γ = 0, as `_swept`."""
+    seeds = study.size.seeds
     begins = start.expand(len(seeds), -1)
     slopes = None if source is None else source.of(len(seeds))
-    for k, seed in enumerate(seeds):
-        fits = distill(
-            x, gradients=None if slopes is None else slopes[k], start=begins[k], lam=lam,
-            gamma=gamma, seed=seed, **options,
-        ).h  # fmt: skip
-        found.append(fits.reshape(len(lams), len(gammas), -1))
-    return torch.stack(found, 2)
+    tasks = [
+        (study.signals.x, None if slopes is None else slopes[k], begins[k], lams, gammas, seed,
+         options, first)
+        for k, seed in enumerate(seeds)
+    ]  # fmt: skip
+    if study.executor is None:
+        return torch.stack([fit_alone(*task) for task in tasks], 2)
+    waiting = [study.executor.submit(fit_alone, *task) for task in tasks]
+    return torch.stack([future.result() for future in waiting], 2)
+
+
+def fit_alone(
+    x: torch.Tensor,
+    gradients: torch.Tensor | None,
+    start: torch.Tensor,
+    lams: np.ndarray,
+    gammas: np.ndarray,
+    seed: int,
+    options: dict[str, Any],
+    first: bool,
+) -> torch.Tensor:
+    """`_alone` for one seed, (lams, gammas, taps)."""
+    lam, gamma = (torch.from_numpy(v.flatten()) for v in np.meshgrid(lams, gammas, indexing="ij"))
+    begin = start.expand(len(lam), -1)
+    if first:
+        plain = distill(x, start=start.expand(len(lams), -1), lam=torch.from_numpy(lams), gamma=0.0,
+                        seed=seed, **options).h  # fmt: skip
+        begin = plain.repeat_interleave(len(gammas), 0)
+    h = distill(x, gradients=gradients, start=begin, lam=lam, gamma=gamma, seed=seed, **options).h
+    return h.reshape(len(lams), len(gammas), -1)
 
 
 def _train(study: Study, signals: Signals) -> Teacher:

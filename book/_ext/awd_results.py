@@ -159,10 +159,10 @@ def verdict_cells(claim: dict[str, Any]) -> list[str]:
                   default=0.0)  # fmt: skip
     form = ".4f" if largest < 0.05 else ".0f" if largest >= 1000 else ".3f"
     known = {key: results.fmt(claim[key], form) for key in ("paper", "ours", "low", "high")}
-    ours = f"{known['ours']} [{known['low']}, {known['high']}]"
-    if claim["ours"] != claim["ours"] or claim["low"] != claim["low"]:  # NaN: there is none
-        ours = known["ours"]
-    elif claim["kind"]:
+    ours = known["ours"]
+    if claim["low"] == claim["low"]:  # not NaN
+        ours += f" [{known['low']}, {known['high']}]"
+    if claim["kind"] and claim["ours"] == claim["ours"]:
         ours += f" ({claim['kind']}; n = {claim['n']})"
     return [
         claim["claim"], known["paper"], ours, claim["rule"], claim["verdict"], claim["note"],
