@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from awdlib import attribution, dwt, filters, paper
-from awdlib.ablation import contextual, planted, record, setup, sources, tracks
+from awdlib.ablation import contextual, planted, printed, record, setup, sources, tracks
 from awdlib.ablation.sources import Source
 from awdlib.clathrin.setup import PUBLISHED
 from awdlib.distill import distill
@@ -19,7 +19,7 @@ from awdlib.recovery.problem import Setting
 
 TINY = replace(
     setup.SIZES["smoke"], seeds=(1, 2), lams=(1, 4), gammas=(0, 11), epochs=1, lstm_epochs=1,
-    draws=2, noises=(0.1,), levels=(2, 4), taps=(6, 10), samples=10, cd=(6, 1),
+    draws=2, noises=(0.1,), levels=(2, 4), taps=(6, 10), samples=10, cd=(6, 2, 2), orders=2,
     planted=Setting(n=200, held=60, epochs=2), planted_seeds=(1,), planted_epochs=1, controls=8,
 )  # fmt: skip
 
@@ -55,13 +55,11 @@ def test_variants_have_names_of_their_own_and_differ_in_one_thing(profile):
     assert {v.group for v in every} == set(tracks.GROUPS)
     plain = every[0]
     assert plain.name == tracks.FULL
+    allowed = {"lattice": 2, "random_taps_first": 2, "random_taps_cold": 3}  # see their labels
     for one in every[1:]:
-        differs = [
-            one.source != plain.source, one.start is not None, not one.sparse,
-            bool(one.settings),
-        ]  # fmt: skip
-        both = differs.count(True) + (not one.warm)
-        assert both == (2 if one.name == "random_taps_cold" else 1), one.name
+        differs = [one.source != "network", one.start is not None, not one.sparse,
+                   one.fits != "warm", *one.settings]  # fmt: skip
+        assert sum(map(bool, differs)) == allowed.get(one.name, 1), one.name
     assert {v.name for v in planted.variants()} <= set(names) | {"full"}
 
 
@@ -90,8 +88,55 @@ def test_a_start_for_every_seed_is_that_seeds_alone(study, known):
     assert not torch.allclose(both.h[1], one.h[1])
 
 
+def test_a_silent_teacher_is_none(study, known):
+    """Gradients of zero are γ = 0, only with as many fits and as much training."""
+    silent = tracks.fit(study, tracks.Variant("a", "loss", "a", "silent"), known)
+    assert not known["silent"].gradients.any()
+    lams, gammas = (g[list(p)] for g, p in zip(tracks.published_grids(), (TINY.lams, TINY.gammas),
+                                               strict=True))  # fmt: skip
+    plain = tracks.sweep(study.signals.x, lams=lams, gammas=[0.0], seeds=TINY.seeds, epochs=1)
+    assert set(silent.gamma) <= set(gammas)
+    if (silent.gamma == 0).all():
+        place = [list(lams).index(v) for v in silent.lam]
+        torch.testing.assert_close(silent.h, plain.h[place, 0, [0, 1]])
+
+
+def test_without_sparsity_there_are_as_many_fits(study, known, monkeypatch):
+    grids = []
+    swept = tracks.sweep
+    monkeypatch.setattr(tracks, "sweep", lambda *a, **k: grids.append(k["lams"]) or swept(*a, **k))
+    tracks.fit(study, tracks.Variant("a", "loss", "a", sparse=False), known)
+    assert len(grids[0]) == len(TINY.lams)
+    assert max(grids[0]) < 1e-9
+
+
+def test_fits_that_come_first_without_gamma_go_on_from_there(study, known):
+    variant = tracks.Variant("a", "start", "a", fits="first")
+    fitted = tracks.fit(study, variant, known)
+    plain = distill(study.signals.x, lam=fitted.lam[0], gamma=0.0, seed=1, epochs=1).h
+    alone = distill(
+        study.signals.x, gradients=known["network"].gradients[0], start=plain, lam=fitted.lam[0],
+        gamma=fitted.gamma[0], seed=1, epochs=1,
+    )  # fmt: skip
+    torch.testing.assert_close(fitted.h[0], alone.h)
+
+
+def test_a_variant_that_diverges_is_left_out(study, known, monkeypatch, capsys):
+    plain = tracks.fit
+
+    def fit(study, variant, known):
+        if variant.name == "b":
+            raise ValueError("the fit diverged")
+        return plain(study, variant, known)
+
+    monkeypatch.setattr(tracks, "fit", fit)
+    every = [tracks.Variant(name, "loss", name) for name in (tracks.FULL, "b")]
+    assert [f.variant.name for f in tracks.fit_all(study, every, known)] == [tracks.FULL]
+    assert "b is left out: the fit diverged" in capsys.readouterr().out
+
+
 def test_cold_fits_are_single_fits_from_the_start(study, known):
-    variant = tracks.Variant("cold", "route", "cold", warm=False)
+    variant = tracks.Variant("cold", "route", "cold", fits="cold")
     fitted = tracks.fit(study, variant, known)
     gradients = known["network"].gradients[0]
     alone = distill(
@@ -102,12 +147,22 @@ def test_cold_fits_are_single_fits_from_the_start(study, known):
 
 
 def test_nothing_is_chosen_with_test_tracks(study, known):
+    rng = np.random.default_rng(1)
+    scrambled = replace(
+        study.signals,
+        y_test=rng.normal(size=30),
+        x_test=torch.from_numpy(rng.normal(size=(30, 1, 40))),
+    )
     variant = tracks.variants(TINY, list(known))[0]
     plain = tracks.fit(study, variant, known)
-    scrambled = replace(study.signals, y_test=np.random.default_rng(1).normal(size=30))
     other = tracks.fit(replace(study, signals=scrambled), variant, known)
     assert torch.equal(plain.h, other.h)
     assert not np.allclose(plain.judged.r2, other.judged.r2)
+    again = tracks.teach(replace(study, signals=scrambled))
+    for name in ("network", "shuffled", "linear", "lime"):
+        assert torch.equal(again[name].gradients, known[name].gradients), name
+    moved = tracks.permuted(scrambled, 0).x
+    assert torch.equal(moved, tracks.permuted(study.signals, 0).x)
 
 
 # --- the loss without penalties ------------------------------------------------------------------
@@ -136,36 +191,44 @@ def test_penalties_can_be_left_out_of_loss_and_gradient():
 
 def test_sources_weigh_alike(study, known):
     x = study.signals.x
-    wanted = sources.size_of(known["network"].gradients, x)
+    wanted = np.mean(sources.sizes_of(known["network"].gradients, x))
     for name, one in known.items():
-        assert sources.size_of(one.gradients, x, one.method) == pytest.approx(wanted, rel=1e-6), (
-            name
-        )
+        sizes = sources.sizes_of(one.gradients, x, one.method)
+        if name != "silent":
+            assert sizes == pytest.approx([wanted] * len(sizes), rel=1e-6), name
         assert one.gradients.shape[1:] == x.shape
         assert one.of(2).shape == (2, *x.shape)
-    h = filters.lowpass("db5")
     scores = dwt.flatten_coeffs(
-        attribution.from_gradients(known["network"].gradients[0], x, h, level=4)
+        attribution.from_gradients(
+            known["network"].gradients[0], x, filters.lowpass("db5"), level=4
+        )
     )
-    mean = torch.cat([s.flatten() for s in scores]).abs().mean()
-    other = sources.size_of(known["network"].gradients[:1], x)
-    assert float(mean) == pytest.approx(other)
+    assert float(torch.cat([s.flatten() for s in scores]).abs().mean()) == pytest.approx(wanted)
 
 
-def test_broken_teachers_are_broken(study, known):
-    honest = known["network"].gradients
-    swapped = sources.swapped(honest, seed=3)
-    assert not torch.equal(swapped, honest)
-    order = torch.cdist(swapped[0, :, 0], honest[0, :, 0]).argmin(1)
-    assert sorted(order.tolist()) == list(range(len(order)))  # the same gradients, elsewhere
-    drawn = sources.noise(honest, seed=3)
-    assert float(drawn.abs().mean()) == pytest.approx(float(honest.abs().mean()))
-    assert torch.equal(drawn, sources.noise(honest, seed=3))
+def test_broken_teachers_are_broken_and_swapped_ones_are_not(study, known):
+    """By saliency the objective never asks which example a gradient belongs to."""
+    x, one = study.signals.x, torch.ones(1).double()
+    h = filters.lowpass("sym4")[None]
+
+    def loss(name: str) -> float:
+        slopes = known[name].gradients[0]
+        return float(batch_loss(h, x, 0 * one, one, Settings(), gradients=slopes))
+
+    honest = loss("network")
+    assert loss("swapped") == pytest.approx(honest, rel=1e-9)
+    for name in (*sources.BROKEN, "silent"):
+        assert abs(loss(name) - honest) > 1e-3 * honest, name
+    drawn = sources.noise(known["network"].gradients, seed=3)
+    assert torch.equal(drawn, sources.noise(known["network"].gradients, seed=3))
+    order = sources.disordered(torch.arange(40.0).expand(2, 3, 1, 40), seed=1)
+    assert torch.equal(order[0, 0, 0].sort().values, torch.arange(40.0))
+    assert torch.equal(order[0], order[1])
     shuffled = tracks._shuffled(study.signals)
     assert sorted(shuffled) == sorted(study.signals.y)
     assert not np.array_equal(shuffled, study.signals.y)
     assert tracks.is_broken("teacher_noise")
-    assert not tracks.is_broken("teacher_linear")
+    assert not tracks.is_broken("teacher_swapped")
     assert set(sources.BROKEN) <= set(sources.TEACHERS)
 
 
@@ -190,7 +253,7 @@ def test_trees_find_the_sample_that_matters():
 
 
 def test_another_order_is_the_same_for_all_tracks(study):
-    other = tracks.permuted(study.signals)
+    other = tracks.permuted(study.signals, 0)
     assert torch.equal(other.x.sort(-1).values, study.signals.x.sort(-1).values)
     whole = torch.cat([study.signals.x, study.signals.x_test])
     changed = torch.cat([other.x, other.x_test])
@@ -231,8 +294,12 @@ def test_contextual_decomposition_moves_the_filter_its_own_way(study, known):
     assert list(found.table["name"]) == list(contextual.KINDS)
     assert found.numbers["sum_rule"] < 1e-12
     assert found.numbers["slower"] is None  # untimed
-    printed = record.printed_contextual(found.table)
-    assert printed.loc["contextual decomposition", "s a fit"] == "—"
+    rows = found.table.set_index("name")
+    assert rows.loc["saliency", "from_saliency"] == pytest.approx(0, abs=1e-9)
+    assert rows.loc["cd", "from_saliency"] > 1e-8  # its network has hardly learned
+    assert (rows["moved"] > 1e-3).all()
+    text = printed.contextual(found.table)
+    assert text.loc["contextual decomposition", "s a fit"] == "—"
 
 
 # --- the planted wavelet -------------------------------------------------------------------------
@@ -247,14 +314,45 @@ def test_a_source_that_knows_the_planted_weights_is_the_best(tmp_path):
     taught = [planted.taught(one, size) for one in drawn]
     assert taught[0]["linear"].r2 > 0.99  # the task is linear
     assert abs(taught[0]["untrained"].r2) < 0.2
-    by = {
+    found = {
         name: planted.fit(size, planted.Variant(name, "teacher", name, name), drawn, taught)
-        for name in ("linear", "noise")
+        for name in ("linear", "noise", "silent")
     }
-    plain = planted.fit(size, planted.Variant("p", "loss", "p", None), drawn, taught)
-    assert by["linear"].oracle[0] < min(by["noise"].oracle[0], plain.oracle[0])
-    frame = record.table_of_planted([by["linear"], plain], planted.control(size, drawn))
-    assert list(frame["name"]) == ["linear", "p", "random"]
+    assert found["linear"].oracle[0] < min(found["noise"].oracle[0], found["silent"].oracle[0])
+    frame = record.table_of_planted(list(found.values()), planted.control(size, drawn))
+    assert list(frame["name"]) == ["linear", "noise", "silent", "random"]
+
+
+def of_planted(**blind: list[float]) -> list[planted.Found]:
+    return [
+        planted.Found(planted.Variant(n, "a", n), np.ones(2), np.array(values), np.ones(2))
+        for n, values in blind.items()
+    ]
+
+
+def test_the_nearest_broken_teacher_decides():
+    """Three that recover and one that does not are no sign that the teacher matters."""
+    good = {f"teacher_{name}": [0.02, 0.03] for name in sources.BROKEN}
+    found = record.planted_difference(of_planted(full=[0.02, 0.02], **good), 18.0)
+    assert found["estimate"] == pytest.approx(0.005)
+    one = {**good, "teacher_noise": [5.0, 5.0]}
+    found = record.planted_difference(of_planted(full=[0.02, 0.02], **one), 18.0)
+    assert found["estimate"] == pytest.approx(0.005)
+    every = {name: [3.0, np.nan] for name in good}  # without a valid filter nothing is found
+    found = record.planted_difference(of_planted(full=[0.02, 0.02], **every), 18.0)
+    assert (found["low"], found["high"]) == pytest.approx((2.98, 17.98))
+    none = record.planted_difference(of_planted(full=[np.nan, np.nan], **every), 18.0)
+    assert none["estimate"] < 0
+
+
+def test_the_spreads_interval_covers_the_truth():
+    rng = np.random.default_rng(5)
+    sds = rng.normal(size=(400, 2, 5)).std(-1, ddof=1)  # both of standard deviation 1
+    found = [record.more_spread(a, b, 5) for a, b in sds]
+    covered = np.mean([one["low"] <= 0 <= one["high"] for one in found])
+    assert 0.9 < covered <= 1
+    assert record.more_spread(0.1, 0.2, 2)["estimate"] is None
+    assert record.more_spread(None, 0.2, 5)["estimate"] is None
 
 
 # --- what is stored ------------------------------------------------------------------------------
@@ -265,62 +363,64 @@ def compared(study, known):
     every = tracks.variants(TINY, list(known))
     fitted = tracks.fit_all(study, every, known)
     references = tracks.refer(study, known)
-    return (
-        fitted,
-        references,
-        record.compare(study.signals.y_test, record.predictions_of(fitted, references)),
-    )
+    predictions = record.predictions_of(fitted, references, tracks.without_order(study))
+    return fitted, references, record.compare(study.signals.y_test, predictions)
 
 
-def test_every_claim_of_the_chapter_has_its_quantity(study, known, compared):
+def test_every_claim_of_the_chapter_has_its_quantity(compared):
     _, _, found = compared
-    permuted = record.compare(study.signals.y_test, tracks.without_order(study))
     names = ["full", *(f"teacher_{n}" for n in sources.BROKEN)]
-    on_planted = [
-        planted.Fitted(planted.Variant(n, "a", n), np.ones(1), np.full(1, float(k)),
-                       torch.ones(1, 10), np.ones(1))
-        for k, n in enumerate(names)
-    ]  # fmt: skip
-    made = record.claims_of(found, permuted, on_planted)
+    blind = {name: [float(k), float(k)] for k, name in enumerate(names)}
+    made = record.claims_of(found, of_planted(**blind), 18.0)
     assert set(paper.quantities("ablations")) <= set(made)
-    assert made["planted_broken_minus_full"]["estimate"] == pytest.approx(2.5)
+    assert made["planted_broken_minus_full"]["estimate"] == pytest.approx(1)
     assert made["random_spread"]["estimate"] is None  # two seeds say nothing of a spread
-    rest = {k: v for k, v in made.items() if v["estimate"] is not None}
-    for name, one in rest.items():
-        assert one["low"] <= one["estimate"] <= one["high"], name
-    mean = np.mean([found.rows[f"teacher_{n}"]["r2"] for n in sources.BROKEN])
-    assert made["full_minus_broken"]["estimate"] == pytest.approx(found.rows["full"]["r2"] - mean)
+    for name, one in made.items():
+        if one["estimate"] is not None:
+            assert one["low"] <= one["estimate"] <= one["high"], name
+    r2 = {name: row["r2"] for name, row in found.rows.items()}
+    mean = np.mean([r2[f"teacher_{n}"] for n in sources.BROKEN])
+    assert made["full_minus_broken"]["estimate"] == pytest.approx(r2["full"] - mean)
+    lead = (r2["permuted_awd"] - r2["permuted_ridge"]) - (r2["full"] - r2["ridge"])
+    assert made["benefit_without_order"]["estimate"] == pytest.approx(lead)
+    order = record.table_of_order(found).set_index("name")
+    # ridge regression does not notice the order, but for its choice of a penalty
+    assert order.loc["ridge", "r2"] == pytest.approx(order.loc["ridge", "r2_in_order"], abs=1e-6)
 
 
 def test_the_table_of_variants_says_what_was_fitted(study, known, compared):
     fitted, _, found = compared
-    frame = record.table_of_variants(fitted, found, known, study.signals)
+    frame = record.table_of_variants(fitted, found, known, study)
     assert len(frame) == len(fitted)
     rows = frame.set_index("name")
     assert rows.loc["full", "minus_full"] == 0
     assert pd.isna(rows.loc["no_interpretation", "teacher_r2"])
-    assert rows.loc["no_sparsity", "lam"] == 0
+    assert rows.loc["no_sparsity", "lam"] < 1e-9
     assert rows["compression"].between(0, 1).all()
     assert rows["low"].le(rows["r2"]).all()
     assert rows["r2"].le(rows["high"]).all()
     assert rows.loc["lattice", "valid"] == 1
-    text = record.printed(frame, ("start",))
+    text = printed.variants(frame, ("start",))
     assert text.index[0] == "AWD, nothing changed"
     assert "from Sym5" in text.index
     assert "boosted trees" not in text.index
     scales = record.scales_of(fitted, 40)
     assert scales["level"] in TINY.levels
     assert scales["taps"] in TINY.taps
-    assert scales["rule"] == 2
+    assert (scales["rule_level"], scales["rule_taps"]) == (2, 2)
+    assert scales["rule_taps_r2"] is None  # not fitted here
 
 
-def test_shares_of_a_gain_that_is_none_are_none():
-    def rows(**r2):
-        return record.Compared({k: {"r2": v} for k, v in r2.items()}, {}, 1)
+def test_a_gain_that_may_be_none_is_not_shared_out():
+    def compared(**r2):
+        noise = np.random.default_rng(0).normal(scale=0.01, size=200)
+        samples = {k: v + (noise if k == "full" else 0) for k, v in r2.items()}
+        return record.Compared({k: {"r2": v} for k, v in r2.items()}, samples, 9)
 
-    names = ("no_interpretation", "teacher_untrained", "teacher_shuffled", "random_any",
-             "random_best")  # fmt: skip
-    some = record.shares(rows(full=0.3, db5=0.2, **dict.fromkeys(names, 0.25)))
+    names = ("silent", "teacher_untrained", "random_any")
+    some = record.shares(compared(full=0.3, db5=0.2, **dict.fromkeys(names, 0.25)))
     assert some["random_any"] == pytest.approx(0.5)
-    none = record.shares(rows(full=0.2, db5=0.2, **dict.fromkeys(names, 0.25)))
+    assert "50% is there without a network" in some["words"]
+    none = record.shares(compared(full=0.21, db5=0.2, **dict.fromkeys(names, 0.25)))
     assert none["random_any"] is None
+    assert "cannot be told from none" in none["words"]

@@ -257,5 +257,25 @@ def test_neither_smoke_nor_simulated_data_judge_the_paper(profile, source):
     assert set(table["data"]) == {source}
 
 
+def test_a_number_is_given_what_stands_beside_it_and_nothing_else():
+    numbers = {
+        "data": {"n_test": 7},
+        "table1": {
+            "awd_authors": {"r2": 0.3, "r2_low": 0.2, "r2_high": 0.4, "compression": 0.6,
+                            "compression_sd": 0.01, "members": 5, "low": -1.0, "high": 1.0},
+        },
+    }  # fmt: skip
+    rows = paper.judge(numbers, "cme", "paper", "real").set_index("id")
+    r2, compression = rows.loc["cme_r2_awd"], rows.loc["cme_compression_awd"]
+    assert (r2["ours"], r2["low"], r2["high"], r2["n"]) == (0.3, 0.2, 0.4, 7)
+    assert r2["verdict"] == "direction only"  # .262 is in the interval, and more than 10 % off
+    assert math.isnan(compression["low"])
+    assert (compression["kind"], compression["n"]) == ("sd over seeds 0.010", 5)
+    assert compression["verdict"] == "reproduced"
+    other = {"table2": {"awd": {"rmse": 0.0104, "low": 0.01, "high": 0.011}}}
+    row = paper.judge(other, "cosmology", "paper", "none").set_index("id").loc["cosmology_rmse_awd"]
+    assert (row["low"], row["high"], row["verdict"]) == (0.01, 0.011, "reproduced")
+
+
 def test_judge_of_a_chapter_without_claims_is_empty():
     assert paper.judge({}, "none", "laptop", "real").empty

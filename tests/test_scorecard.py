@@ -44,6 +44,7 @@ def test_the_kept_scorecard_is_that_of_the_accepted_results(monkeypatch):
 
 def test_every_number_of_both_tables_has_a_row():
     numbers = paper.claims()
+    assert set(scorecard.what_of(numbers)) == {"claim", "number", "size"}
     numbers = numbers[numbers["relation"] == "="]
     for table, where in (("table1", "Table 1"), ("table2", "Table 2")):
         printed = paper.published(table).dropna(subset=["value"])
@@ -81,7 +82,7 @@ def test_real_data_count_before_simulated_and_paper_before_laptop(copy):
 def test_a_changed_result_changes_the_verdict_and_the_exit_status(copy):
     before = scorecard.keep()
     row = before[before["verdict"] == paper.REPRODUCED]
-    row = row[(row["chapter"] == "cme") & ~row["number"]].iloc[0]
+    row = row[(row["chapter"] == "cme") & (row["what"] == "claim")].iloc[0]
     key = dict(zip(paper.claims()["id"], paper.claims()["quantity"], strict=True))[row["id"]]
     ran = CliRunner().invoke(cli.app, ["compare"])
     assert ran.exit_code == 0, ran.output
@@ -92,17 +93,61 @@ def test_a_changed_result_changes_the_verdict_and_the_exit_status(copy):
     assert now.loc[row["id"], "verdict"] == paper.NOT_REPRODUCED
     ran = CliRunner().invoke(cli.app, ["compare"])
     assert ran.exit_code == 1
-    assert f"{row['id']}: reproduced → not reproduced" in ran.output
+    assert f"{row['id']} (paper): reproduced → not reproduced" in ran.output
 
 
 def test_a_verdict_gained_is_told_and_no_failure(copy):
+    change(copy, "cme", "paper", "awd_authors_minus_db5", estimate=-0.06, low=-0.1, high=-0.01)
     before = scorecard.keep().set_index("id")
-    assert before.loc["cme_awd_beats_db5", "verdict"] == paper.DIRECTION_ONLY
+    assert before.loc["cme_awd_beats_db5", "verdict"] == paper.NOT_REPRODUCED
     change(copy, "cme", "paper", "awd_authors_minus_db5", estimate=0.06, low=0.01, high=0.1)
     changed, lost = scorecard.changes()
     assert not lost
     assert list(changed["id"]) == ["cme_awd_beats_db5"]
     assert list(changed["now"]) == [paper.REPRODUCED]
+
+
+def test_a_run_is_held_against_the_accepted_one_of_its_profile(copy):
+    """A laptop run is looked at though a paper run counts for more."""
+    scorecard.keep()
+    accepted, runs = (copy / "data" / kind / "cme" for kind in ("results", "runs"))
+    runs.mkdir(parents=True)
+    for path in accepted.glob("*laptop*"):
+        shutil.copy(path, runs)
+    assert not scorecard.changes()[1]
+    judged = scorecard.judged_by("cme", results.load("cme", "laptop", "accepted")).set_index("id")
+    held = judged[(judged["verdict"] == paper.REPRODUCED) & (judged["what"] == "claim")]
+    key = dict(zip(paper.claims()["id"], paper.claims()["quantity"], strict=True))[held.index[0]]
+    worse = -1e6 if ">" in held["rule"].iloc[0] else 1e6
+    path = runs / "laptop.json"
+    record = json.loads(path.read_text())
+    record["numbers"]["claims"][key.removeprefix("claims.")] |= dict.fromkeys(
+        ("estimate", "low", "high"), worse
+    )
+    path.write_text(json.dumps(record))
+    changed, lost = scorecard.changes()
+    assert lost
+    assert (held.index[0], "laptop") in set(zip(changed["id"], changed["profile"], strict=True))
+
+
+def test_own_parameters_do_not_count_and_damaged_results_are_said(copy):
+    path = copy / "data" / "results" / "cme" / "paper.json"
+    record = json.loads(path.read_text())
+    record["provenance"]["changed"] = {"drop_hotspots": True}
+    path.write_text(json.dumps(record))
+    assert scorecard.best("cme").stem == "laptop"
+    table = copy / "data" / "results" / "cme" / "table1_laptop.csv"
+    table.write_text(table.read_text() + " ")
+    with pytest.raises(ResultsError, match="table1_laptop"):
+        scorecard.best("cme")
+
+
+def test_a_verdict_that_an_accept_loses_is_told(copy, capsys):
+    scorecard.keep()
+    change(copy, "cme", "paper", "compression_reduction", estimate=-1.0, low=-1.1, high=-0.9)
+    capsys.readouterr()
+    scorecard.keep()
+    assert "cme_compression (paper): reproduced → not reproduced" in capsys.readouterr().out
 
 
 def test_without_a_kept_scorecard_it_says_so(copy):
