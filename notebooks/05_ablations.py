@@ -135,7 +135,7 @@ plots.show(
 printed.variants(res.tables["variants"], ("attribution",))
 
 # %% [markdown]
-# **Contextual decomposition** {cite:p}`murdoch2018beyond,singh2019hierarchical` gives every coefficient its share of the output. Its scores are not linear in the coefficient, so the network has to be asked at every step ({val}`ablations:contextual.slower:.0f` times as long as saliency asked in the same way; "–": not timed). Hence a small experiment from DB5: {val}`ablations:contextual.tracks` tracks, {val}`ablations:contextual.steps` steps without a network and as many with it, the published (λ, γ), seeds: {val}`ablations:contextual.seeds`. The two parts of the decomposition add up to the network's output to {val}`ablations:contextual.sum_rule:.0e`. *from DB5*, *from saliency's*: distances of the wavelet.
+# **Contextual decomposition** {cite:p}`murdoch2018beyond,singh2019hierarchical` gives every coefficient its share of the output. Its scores are not linear in the coefficient, so the network has to be asked at every step ({val}`ablations:contextual.slower:.0f` times as long as saliency asked in the same way; "–": not timed). Hence a small experiment from DB5: {val}`ablations:contextual.tracks` tracks, {val}`ablations:contextual.steps` steps without a network and as many with it, the published λ and γ = {val}`ablations:contextual.gamma:.2f`, seeds: {val}`ablations:contextual.seeds`. The two parts of the decomposition add up to the network's output to {val}`ablations:contextual.sum_rule:.0e`. *from DB5*, *from saliency's*: distances of the wavelet.
 
 # %% tags=["hide-input", "nbval-check-output"]
 printed.contextual(res.tables["contextual"])

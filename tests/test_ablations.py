@@ -280,7 +280,7 @@ def test_fits_that_ask_at_every_step_are_those_of_distill():
         settings=settings,
     )  # fmt: skip
     theirs = distill(
-        x, network, lam=PUBLISHED["lam"], gamma=PUBLISHED["gamma"], seed=3, epochs=2,
+        x, network, lam=PUBLISHED["lam"], gamma=contextual.GAMMA, seed=3, epochs=2,
         batch_size=16, through_network=True,
     ).h  # fmt: skip
     torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)

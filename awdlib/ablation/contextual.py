@@ -32,6 +32,7 @@ KINDS = {
     "cd": "contextual decomposition",
 }
 BATCH, LR = 20, 1e-2  # few tracks: small batches and long steps, or no filter would move
+GAMMA = 10 * PUBLISHED["gamma"]  # so that few steps show what the attribution does
 Scores = Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]
 
 
@@ -61,7 +62,7 @@ def scores_by(kind: str, network: nn.Module) -> Scores:
 def fit(
     x: torch.Tensor, scores: Scores | None, start: torch.Tensor, *, seed: int, settings: Settings
 ) -> torch.Tensor:
-    """One filter at the published λ and γ (γ = 0 without scores), asking for scores at each step.
+    """One filter at the published λ and `GAMMA` (0 without scores), with scores at each step.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def fit(
     """
     h = start.to(x)[None].clone().requires_grad_()
     adam = Adam(h, settings.lr)
-    lam, gamma = (torch.tensor([PUBLISHED[name]]).to(x) for name in ("lam", "gamma"))
+    lam, gamma = (torch.tensor([value]).to(x) for value in (PUBLISHED["lam"], GAMMA))
     if scores is None:
         gamma = torch.zeros_like(gamma)
     for epoch in range(settings.epochs):
@@ -125,7 +126,7 @@ def compare(study: Study, known: Mapping[str, Source]) -> Compared:
     return Compared(
         table,
         {"tracks": count, "epochs": epochs, "seeds": len(networks),
-         "steps": epochs * -(-count // BATCH),
+         "steps": epochs * -(-count // BATCH), "gamma": GAMMA,
          "slower": spent["cd"] / spent["saliency"] if study.timed else None,
          "sum_rule": _sum_rule(networks[0], x)},
     )  # fmt: skip

@@ -84,10 +84,10 @@ SIZES = {
         planted_seeds=(1,), planted_epochs=30, controls=16, dtype=torch.float64,
     ),
     "laptop": Size(
-        tracks=1618, seeds=(1, 10), lams=(0, 2, 4), gammas=(0, 4, 8, 11, 14), epochs=40,
+        tracks=1618, seeds=(1, 10), lams=(0, 2, 4), gammas=(0, 5, 11, 14), epochs=30,
         lstm_epochs=100, draws=20, noises=(0.1, 0.3), levels=(1, 2, 3, 4, 5),
-        taps=(2, 4, 6, 10, 16), samples=16, cd=(60, 6, 1), orders=2,
-        planted=Setting(n=2000, held=1000, epochs=40), planted_grid=((0, 4), (0, 10, 13, 16)),
+        taps=(2, 4, 6, 10, 16), samples=16, cd=(60, 6, 1), orders=1,
+        planted=Setting(n=2000, held=1000, epochs=40), planted_grid=((0,), (0, 10, 13, 16)),
         planted_seeds=(1, 2), planted_epochs=20, controls=1024,
     ),
     "paper": Size(
