@@ -143,6 +143,7 @@ def fit(
         mine, START, lams=lams[list(i)] if variant.sparse else [0.0],
         gammas=gammas[list(j)], epochs=size.planted_epochs,
         ledger=ledger, executor=executor, method=own[0].method, penalties=variant.penalties,
+        seeds_per_batch=-(-len(drawn) // 2) if executor else len(drawn),  # a batch for each helper
     )  # fmt: skip
     graded = table.grade(grid, list(drawn) if variant.source == "silent" else mine)
     picked = {
