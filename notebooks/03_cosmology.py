@@ -218,7 +218,7 @@ plots.show(
 # %% [markdown]
 # ### A planted artefact
 #
-# Interpretation should tell whether a network has latched on to an artefact of the simulation. So one is planted: a faint checkerboard in a corner of every map, stronger where Ω_m is larger. A small network trained on such maps misses Ω_m by {val}`cosmology:artefact.rmse_with:.4f` while the pattern is there, and by {val}`cosmology:artefact.rmse_without:.4f` without it. The corner is {val}`cosmology:artefact.area:.1%` of a map and holds {val}`cosmology:artefact.share_deceived:.0%` of the size of that network's activation maps; of the other network's, which never saw the pattern in training, {val}`cosmology:artefact.share_honest:.0%`.
+# Interpretation should tell whether a network has latched on to an artefact of the simulation. So one is planted: a checkerboard in a corner of every map, {val}`cosmology:artefact.strength:.0f` standard deviations strong at Ω_m = .3 and stronger where it is larger. A small network trained on such maps misses Ω_m by {val}`cosmology:artefact.rmse_with:.4f` while the pattern is there, and by {val}`cosmology:artefact.rmse_without:.4f` without it. The corner is {val}`cosmology:artefact.area:.1%` of a map and holds {val}`cosmology:artefact.share_deceived:.0%` of the size of that network's activation maps; of the other network's, which never saw the pattern in training, {val}`cosmology:artefact.share_honest:.0%`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cosmology-artefact", "caption": "Test maps with a planted artefact in the framed corner ({val}`cosmology:data.source`), and activation maps of a network trained with the artefact and of the one trained without."}}
 rows_of_maps = {

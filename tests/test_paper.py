@@ -277,5 +277,16 @@ def test_a_number_is_given_what_stands_beside_it_and_nothing_else():
     assert (row["low"], row["high"], row["verdict"]) == (0.01, 0.011, "reproduced")
 
 
+def test_a_run_that_is_too_small_does_not_judge_the_papers_numbers():
+    numbers = {
+        "data": {"believable": False},
+        "table2": {"awd": {"rmse": 0.0104, "low": 0.01, "high": 0.011}},
+        "claims": {"symmetry": {"estimate": 0.95, "low": 0.94, "high": 0.96, "n": 2}},
+    }
+    rows = paper.judge(numbers, "cosmology", "laptop", "none").set_index("id")["verdict"]
+    assert rows["cosmology_rmse_awd"] == "not testable here"
+    assert rows["cosmology_symmetric"] == "reproduced"
+
+
 def test_judge_of_a_chapter_without_claims_is_empty():
     assert paper.judge({}, "none", "laptop", "real").empty

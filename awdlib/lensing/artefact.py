@@ -1,6 +1,6 @@
 """Would an activation map expose an artefact of the simulation? (K21)
 
-A faint pattern is planted into a corner of every map, stronger where Omega_m is larger: what a
+A small pattern is planted into a corner of every map, stronger where Omega_m is larger: what a
 numerical artefact might do. A network trained on such maps tells Omega_m from it. Activation maps
 should show that it does.
 """
@@ -15,13 +15,14 @@ from awdlib.datasets.cosmology.mapset import MapSet
 
 SIDE = 12  # pixels of the pattern's side
 CORNER = 8  # pixels from the map's upper and left edges
+STRENGTH = 4.0  # standard deviations of a map: a small network does not learn one of 1
 
 
 @dataclass(frozen=True)
 class Planted(MapSet):
     """Maps with the pattern; at Omega_m = .3 it is `strength` standard deviations of the map."""
 
-    strength: float = 1.0
+    strength: float = STRENGTH
 
     @property
     def identity(self) -> str:
@@ -33,7 +34,7 @@ class Planted(MapSet):
         return stamped(super().read(rows), self.parameters[rows, 1], self.strength)
 
 
-def planted(maps: MapSet, strength: float = 1.0) -> Planted:
+def planted(maps: MapSet, strength: float = STRENGTH) -> Planted:
     """The same maps, with the pattern added as they are read."""
     return Planted(**{f.name: getattr(maps, f.name) for f in fields(MapSet)}, strength=strength)
 

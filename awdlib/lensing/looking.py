@@ -119,6 +119,7 @@ def plant(study: Study, maps: Split, trained: Trained, h: torch.Tensor) -> Expos
     }
     numbers |= {
         "area": artefact.share_of_area(maps.test.size[0]),
+        "strength": artefact.STRENGTH,
         "rmse_with": teacher.rmse(deceived.model, test),
         "rmse_without": teacher.rmse(deceived.model, maps.test),
     }

@@ -107,7 +107,7 @@ SIZES = {
         lams=(0, 1, 2), gammas=tuple(range(11)), seeds=(1, 2), awd_maps=20, awd_batch=4,
         awd_epochs=50, width=16, epochs=12, bootstrap=10_000,
         fidelity={"mesh": (tuple(range(10)), 200), "shells": (tuple(range(10)), 200)},
-        looked_at=200, artefact=(60, 12), draws=3,
+        looked_at=200, artefact=(100, 12), draws=3,
     ),
 }  # fmt: skip
 
