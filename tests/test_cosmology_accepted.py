@@ -75,3 +75,9 @@ def test_the_run_is_of_the_size_that_claims_need(run):
     assert (run["data"]["n_train"], run["data"]["n_test"]) == (2000, 2000)
     assert not run["data"]["shared_box"]
     assert run["data"]["believable"]
+
+
+def test_the_planted_artefact_is_learned_and_seen(run):
+    found = run["artefact"]
+    assert found["rmse_with"] < 0.75 * found["rmse_without"]
+    assert found["share_deceived"] > 3 * max(found["area"], found["share_honest"])
