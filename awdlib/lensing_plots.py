@@ -17,7 +17,7 @@ ARCMIN = 3.5 * 60 / 256  # a pixel
 def _map(ax: Axes, kappa: np.ndarray, title: str, **options: Any) -> Any:
     side = kappa.shape[0] * ARCMIN / 60
     shown = ax.imshow(kappa, extent=(0, side, 0, side), **options)
-    ax.set_title(title, fontsize=10)
+    ax.set_title(title.replace(", ", ",\n"), fontsize=10)
     ax.set(xlabel="degrees")
     ax.tick_params(labelsize=8)
     return shown

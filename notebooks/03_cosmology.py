@@ -116,7 +116,7 @@ plots.show(
     alt="Left, the ratio of measured power to theory against multipole, close to one for simulated maps. Right, the distribution of pixel values on a logarithmic axis, with a long tail of bright pixels.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cosmology-peaks", "caption": "Mean peak histograms of simulated maps (lines) and of the real ones (dots; read off the authors' figure) by height, by the Laplace filter and by the Roberts cross."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cosmology-peaks", "caption": "Mean peak histograms of simulated maps (lines; the first kind of the table below) and of the real ones (dots; read off the authors' figure) by height, by the Laplace filter and by the Roberts cross."}}
 kind = next(iter(res["fidelity"]))
 rows_there = [int(name[1:]) for name in sorted(res["fidelity"][kind])][:2]
 names = {"height": "height", "laplace": "Laplace", "roberts": "Roberts cross"}

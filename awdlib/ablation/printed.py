@@ -95,6 +95,9 @@ COLUMNS = {
 }  # fmt: skip
 
 
+ONLY = {"teacher_r2": "teacher", "seconds": "attribution"}  # columns that one group is about
+
+
 def variants(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     """The variants of some groups as text for a page, AWD itself first; differences with intervals.
 
@@ -111,6 +114,8 @@ def variants(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
             continue
         row = {"": one["label"]}
         for key, (head, form) in COLUMNS.items():
+            if ONLY.get(key, groups[0]) not in groups:
+                continue
             text = "—" if pd.isna(one[key]) else f"{one[key]:{form}}"
             if key.startswith("minus"):
                 text += f" [{one[key + '_low']:+.3f}, {one[key + '_high']:+.3f}]"

@@ -25,7 +25,10 @@ def summarise(maps: MapSet, **options: Any) -> dict[str, np.ndarray]:
     """Both summaries of every map, by name, (maps, numbers) each.
 
     ``power_spectrum``: ln of the power in 20 bands; bands too narrow for the map are left out.
-    ``bispectrum``: means of x_i x_j x_k for bands i ≤ j ≤ k whose waves can form a triangle.
+    ``bispectrum``: these, and the reduced bispectrum, which is the mean of x_i x_j x_k over the
+    product of the three's standard deviations, for bands i ≤ j ≤ k whose waves can form a triangle.
+    (Unreduced, its scatter differs so much between cosmologies that the nearest one, measured by
+    the covariance of each, is nearly always the one that scatters most.)
 
     Parameters
     ----------
@@ -41,7 +44,10 @@ def summarise(maps: MapSet, **options: Any) -> dict[str, np.ndarray]:
 def summarise_some(maps: MapSet, _: None) -> dict[str, np.ndarray]:
     """`summarise` for one piece."""
     with one_thread():
-        parts = [(_powers(x), _triples(x.double())) for x in maps.batches(20)]
+        parts = []
+        for x in maps.batches(20):
+            powers = _powers(x)
+            parts.append((powers, np.concatenate([powers, _triples(x.double())], 1)))
     return {n: np.concatenate(p) for n, p in zip(SUMMARIES, zip(*parts, strict=True), strict=True)}
 
 
@@ -60,10 +66,11 @@ def _triples(x: Tensor) -> np.ndarray:
     rings = [(low, high, (ell >= low) & (ell < high)) for low, high in pairwise(BISPECTRUM_BANDS)]
     rings = [ring for ring in rings if ring[2].any()]
     bands = [torch.fft.irfft2(waves * mask, s=(height, width)) for _, _, mask in rings]
+    bands = [b / b.std((1, 2), correction=0, keepdim=True).clamp(min=1e-30) for b in bands]
     found = []
     for k in range(len(bands)):
         for j in range(k + 1):
             for i in range(j + 1):
                 if rings[i][1] + rings[j][1] > rings[k][0]:  # else the sides do not meet
                     found.append((bands[i] * bands[j] * bands[k]).mean((1, 2)))
-    return torch.stack(found, 1).numpy() * 1e6  # about 1, for the covariance's sake
+    return torch.stack(found, 1).numpy()

@@ -35,7 +35,7 @@ ROWS = {
     "random_any": Row("Random wavelets, any one", None),
     "random_best": Row("Random wavelets, best of as many", None),
     "power_spectrum": Row("Power spectrum", None),
-    "bispectrum": Row("Bispectrum", None),
+    "bispectrum": Row("Power spectrum and bispectrum", None),
 }
 # Differences of RMSE that the claims and the text speak of; negative where the first is better.
 DIFFERENCES = [
