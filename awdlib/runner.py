@@ -11,6 +11,8 @@ import json
 import logging
 import os
 import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,20 +65,21 @@ def run_chapter(
             own = {k: v for k, v in checked.items() if k not in CHOICES}
             os.environ["AWD_CHANGED"] = json.dumps(own, sort_keys=True)  # for the provenance
             clock = _Clock(chapter, profile, cells, say)
-            papermill.execute_notebook(
-                notebook,
-                partial,
-                parameters=checked,
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                start_timeout=120,
-                cwd=root or results.root(),
-                extra_arguments=["--IPKernelApp.log_level=50"],
-                coalesce_streams=True,
-                timeout_func=lambda cell: max(1, clock.remaining()),
-                on_cell_executed=clock.tick,
-            )
+            with clock.interruptible():
+                papermill.execute_notebook(
+                    notebook,
+                    partial,
+                    parameters=checked,
+                    kernel_name="python3",
+                    language="python",
+                    progress_bar=False,
+                    start_timeout=120,
+                    cwd=root or results.root(),
+                    extra_arguments=["--IPKernelApp.log_level=50"],
+                    coalesce_streams=True,
+                    timeout_func=lambda cell: max(1, clock.remaining()),
+                    on_cell_executed=clock.tick,
+                )
     except papermill.PapermillExecutionError as error:
         why = f"{error.ename}: {error.evalue}" if error.evalue else error.ename
         where = f"code cell {error.exec_count}"
@@ -130,17 +133,43 @@ class _Clock:
         self.cells, self.limit = cells, LIMIT_SECONDS[profile]
         self.began, self.done = time.monotonic(), []  # type: float, list[float]
         self.file = results.folder("", "run") / "durations.json"
+        self.interrupted = False
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Note an interrupt beside raising it: a callback may swallow the exception.
+
+        Then the end or the begin of the next cell raises it again.
+        """
+
+        def note(number: int, frame: object) -> None:
+            self.interrupted = True
+            raise KeyboardInterrupt
+
+        apart = threading.current_thread() is not threading.main_thread()
+        if apart or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield  # somebody else's business: ignored in the background, another thread, a test
+            return
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def seconds(self) -> float:
         return time.monotonic() - self.began
 
     def remaining(self) -> int:
+        if self.interrupted:
+            raise KeyboardInterrupt
         return int(self.limit - self.seconds())
 
     def where(self) -> str:
         return f"code cell {len(self.done) + 1}"
 
     def tick(self, **_: Any) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
         self.done.append(self.seconds())
         last = self.last_runs().get(self.key, [])
         left = ""

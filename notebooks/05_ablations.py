@@ -63,7 +63,8 @@ tables = {
 scales = record.scales_of(fitted, signals.x.shape[-1])
 numbers = record.numbers_of(size, clathrin.describe(asked), compared, claims, tables, scales, by_cd.numbers, start)
 arrays = record.arrays_of(fitted, references)
-res = run.save(numbers=numbers, tables=tables, arrays=arrays, files=asked.files)
+filled = {name: table.dropna(axis=1, how="all") for name, table in tables.items()}  # nothing was timed
+res = run.save(numbers=numbers, tables=filled, arrays=arrays, files=asked.files)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-ablations-gain", "caption": "R² on {val}`ablations:data.n_test` test tracks ({val}`ablations:data.source`), means over {val}`ablations:size.seeds` seeds, with 95 % bootstrap intervals over tracks and seeds. Square: DB5, where AWD starts. Circles: AWD, with its network, with the authors', and with none. Crosses: AWD with teachers that cannot know the task. Diamonds: random wavelets (of single ones, the mean) and ridge regression. Triangle: the network."}}
 rows = printed.gain_rows(res)

@@ -121,7 +121,8 @@ def test_refs_accept_the_smoke_results_and_nothing_else_does(toy_root, capsys):
     assert not book.run(["toy"], {"profile": "smoke"}, toy_root)
     assert not accepted.exists()
     book.refs("toy", toy_root)
-    assert [path.name for path in sorted(accepted.rglob("*.*"))] == ["smoke.json"]
+    names = [path.name for path in sorted(accepted.rglob("*.*"))]
+    assert names == ["scorecard.csv", "smoke.json"]
     assert (toy_root / "notebooks" / "00_toy.ipynb").exists()
 
 

@@ -1,5 +1,6 @@
 """The runner: parameters are checked first, a page is clean and whole or it is not there."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -196,6 +197,19 @@ def test_ctrl_c_stops_the_kernel_and_leaves_the_page(toy_root):
     while any(os.path.exists(f"/proc/{child}") for child in children):
         assert time.monotonic() < deadline, "the kernel is still there"
         time.sleep(0.1)
+
+
+def test_an_interrupt_that_a_callback_swallowed_is_raised_by_the_next_cell():
+    clock = runner._Clock("toy", "smoke", 3, lambda line: None)
+    before = signal.getsignal(signal.SIGINT)
+    with clock.interruptible():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            clock.tick()
+        with pytest.raises(KeyboardInterrupt):
+            clock.remaining()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def _children(pid):

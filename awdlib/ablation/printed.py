@@ -116,7 +116,7 @@ def variants(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
         for key, (head, form) in COLUMNS.items():
             if ONLY.get(key, groups[0]) not in groups:
                 continue
-            text = "—" if pd.isna(one[key]) else f"{one[key]:{form}}"
+            text = "—" if pd.isna(one.get(key)) else f"{one[key]:{form}}"
             if key.startswith("minus"):
                 text += f" [{one[key + '_low']:+.3f}, {one[key + '_high']:+.3f}]"
             row[head] = "" if key == "minus_full" and one["name"] == FULL else text
@@ -134,7 +134,7 @@ def contextual(frame: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {"": one["label"]}
         | {
-            head: "—" if pd.isna(one[key]) else f"{one[key]:{form}}"
+            head: "—" if pd.isna(one.get(key)) else f"{one[key]:{form}}"
             for key, (head, form) in columns.items()
         }
         for one in frame.to_dict("records")
