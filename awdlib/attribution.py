@@ -216,16 +216,27 @@ def _gradient(
     modules = model.modules() if isinstance(model, torch.nn.Module) else ()
     recurrent = any(isinstance(m, torch.nn.RNNBase) for m in modules)
     with torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext():
-        output = model(seen)
-        if output.shape[:1] != seen.shape[:1] or output.ndim > 2:
-            raise ValueError(
-                "the network must return (batch,) or (batch, outputs), not "
-                f"{tuple(output.shape)} for a batch of {len(seen)}"
-            )
-        if output.ndim == 2:
-            if not -output.shape[1] <= target < output.shape[1]:
-                raise ValueError(
-                    f"target {target} does not exist: the network has {output.shape[1]} outputs"
-                )
-            output = output[:, target]
+        output = one_output(model(seen), len(seen), target)
         return torch.autograd.grad(output.sum(), inputs, create_graph=create_graph)
+
+
+def one_output(output: torch.Tensor, count: int, target: int) -> torch.Tensor:
+    """The output `target` of a network for `count` examples, (examples,).
+
+    Raises
+    ------
+    ValueError
+        If it is not (examples,) or (examples, outputs), or there is no such output.
+    """
+    if output.shape[:1] != (count,) or output.ndim > 2:
+        raise ValueError(
+            "the network must return (batch,) or (batch, outputs), not "
+            f"{tuple(output.shape)} for a batch of {count}"
+        )
+    if output.ndim == 1:
+        return output
+    if not -output.shape[1] <= target < output.shape[1]:
+        raise ValueError(
+            f"target {target} does not exist: the network has {output.shape[1]} outputs"
+        )
+    return output[:, target]

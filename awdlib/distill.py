@@ -20,6 +20,8 @@ from awdlib.filters import Validity
 from awdlib.objective import Settings, batch_loss, is_fused, loss_and_gradient
 from awdlib.threads import one_thread
 
+Scores = Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]
+
 
 @dataclass(frozen=True)
 class Distilled:
@@ -67,6 +69,7 @@ def distill(
     rows: Mapping[int, torch.Tensor | Sequence[int]] | None = None,
     through_network: bool = False,
     residual: attribution.Residual = "follow",
+    scores: Scores | None = None,
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Distilled:
@@ -96,6 +99,10 @@ def distill(
         Differentiate through the network at every step instead of using its gradient.
     residual : str
         With `through_network`: ``"follow"`` (Eq. 7) or ``"detached"`` (the authors' code).
+    scores : callable, optional
+        Instead of a network: (batch of x, filter) to the attributions of its coefficients, band by
+        band, differentiable in the filter. For attributions that no gradient gives, such as
+        `awdlib.coefficient_scores`; asked at every step.
     progress : callable, optional
         Called with (epochs done, epochs).
     **settings
@@ -128,21 +135,24 @@ def distill(
     h, lam_, gamma_, seeds, single = _broadcast(start, lam, gamma, seed, x, networks)
     seen = batches.examples_of(len(x), seeds, rows)
     needs_network = bool((gamma_ > 0).any())
-    if needs_network and through_network and model is None:
-        raise ValueError("through_network=True needs the network itself (model)")
-    if needs_network and not through_network and gradients is None:
+    if scores is not None and (through_network or model is not None or gradients is not None):
+        raise ValueError("scores stand in for a network: give neither model nor gradients too")
+    if through_network:
+        if needs_network and model is None:
+            raise ValueError("through_network=True needs the network itself (model)")
+        scores = None if model is None else _reference_way(model, config, residual)
+    asked = needs_network and scores is not None
+    if needs_network and not asked and gradients is None:
         if model is None:
             raise ValueError("γ > 0 needs a network (model) or its gradients; γ = 0 needs neither")
         gradients = attribution.input_gradients(
             model, x, target=config.target, method=config.method
         )
-    gradients = None if gradients is None or not needs_network else gradients.to(x)
-    if through_network:
-        gradients = None
+    gradients = None if gradients is None or not needs_network or asked else gradients.to(x)
     own = own and gradients is not None
 
     short = x.ndim == 3 and x.shape[-1] <= dwt.DENSE_UP_TO
-    fused = not through_network and is_fused(config, x, gradients)
+    fused = not asked and is_fused(config, x, gradients)
     order, groups = (
         batches.groups_of(seeds) if short and fused and not own else batches.each_alone(seeds)
     )
@@ -166,15 +176,12 @@ def distill(
                         parameters, part, lams, gammas, config, paired=paired, gradients=slopes
                     )
                 else:
-                    scores = None
-                    if through_network and needs_network:
-                        assert model is not None
-                        scores = _through_network(
-                            model, part, filters_now, config, residual, paired
-                        )
+                    given = None
+                    if scores is not None and asked:
+                        given = _of_each(scores, part, filters_now, paired)
                     loss = batch_loss(
                         filters_now, part, lams, gammas, config,
-                        paired=paired, gradients=slopes, attributions=scores,
+                        paired=paired, gradients=slopes, attributions=given,
                     )  # fmt: skip
                     (slope,) = torch.autograd.grad(loss.sum(), parameters)
                 adam.step(slope)
@@ -195,25 +202,25 @@ def distill(
     )  # fmt: skip
 
 
-def _through_network(
-    model: attribution.Network,
-    x: torch.Tensor,
-    h: torch.Tensor,
-    settings: Settings,
-    residual: attribution.Residual,
-    paired: bool,
-) -> list[torch.Tensor]:
-    """Attributions of each filter, differentiable in it by a second derivative, stacked."""
-    each = [
-        dwt.flatten_coeffs(
+def _reference_way(
+    model: attribution.Network, settings: Settings, residual: attribution.Residual
+) -> Scores:
+    """Attributions by TRIM through the network, differentiable by a second derivative."""
+
+    def scores(x: torch.Tensor, h: torch.Tensor) -> list[torch.Tensor]:
+        return dwt.flatten_coeffs(
             attribution.trim(
-                model, x[k] if paired else x, h[k], level=settings.level, mode=settings.mode,
-                target=settings.target, method=settings.method, residual=residual,
-                create_graph=True,
+                model, x, h, level=settings.level, mode=settings.mode, target=settings.target,
+                method=settings.method, residual=residual, create_graph=True,
             )
-        )
-        for k in range(len(h))
-    ]  # fmt: skip
+        )  # fmt: skip
+
+    return scores
+
+
+def _of_each(scores: Scores, x: torch.Tensor, h: torch.Tensor, paired: bool) -> list[torch.Tensor]:
+    """Attributions by each filter (filters, taps), stacked."""
+    each = [scores(x[k] if paired else x, one) for k, one in enumerate(h)]
     return [torch.stack(bands) for bands in zip(*each, strict=True)]
 
 

@@ -103,8 +103,10 @@ def sweep(
     for name, grid in (("lams", lams), ("gammas", gammas), ("seeds", np.asarray(seeds))):
         if grid.size == 0 or (name != "seeds" and (np.diff(grid) <= 0).any()):
             raise ValueError(f"{name} must be non-empty and increasing, not {list(grid)}")
-    if settings.get("through_network"):
-        raise ValueError("a sweep uses the network's gradient; through_network is for single fits")
+    if settings.get("through_network") or settings.get("scores"):
+        raise ValueError(
+            "a sweep uses the network's gradient; through_network and scores are for single fits"
+        )
     if gradients is None and model is not None and (gammas > 0).any():
         keys = {k: settings[k] for k in ("target", "method") if k in settings}
         gradients = attribution.input_gradients(model, x, **keys)

@@ -10,10 +10,8 @@ import torch
 from awdlib import attribution, dwt, filters, paper
 from awdlib.ablation import contextual, planted, printed, record, setup, sources, tracks
 from awdlib.ablation.sources import Source
-from awdlib.clathrin.setup import PUBLISHED
 from awdlib.distill import distill
 from awdlib.experiments import Signals
-from awdlib.networks import ClathrinLSTM
 from awdlib.objective import Settings, batch_loss, loss_and_gradient
 from awdlib.recovery.problem import Setting
 
@@ -267,26 +265,6 @@ def test_equal_wavelets_are_not_apart():
     assert tracks.spread(torch.stack([h, h, -h])) == pytest.approx(0, abs=1e-9)
     assert len(tracks.spread(h[None])) == 0
     assert tracks.spread(torch.stack([h, filters.lowpass("sym5")]))[0] > 1
-
-
-def test_fits_that_ask_at_every_step_are_those_of_distill():
-    """By saliency the small loop of contextual decomposition is distillation the reference way."""
-    x = some_signals().x[:40]
-    torch.manual_seed(0)
-    network = ClathrinLSTM(6).double().eval()
-    settings = Settings(epochs=2, batch_size=16)
-    mine = contextual.fit(
-        x, contextual.scores_by("saliency", network), filters.lowpass("db5"), seed=3,
-        settings=settings,
-    )  # fmt: skip
-    theirs = distill(
-        x, network, lam=PUBLISHED["lam"], gamma=contextual.GAMMA, seed=3, epochs=2,
-        batch_size=16, through_network=True,
-    ).h  # fmt: skip
-    torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-12)
-    plain = contextual.fit(x, None, filters.lowpass("db5"), seed=3, settings=settings)
-    theirs = distill(x, lam=PUBLISHED["lam"], gamma=0.0, seed=3, epochs=2, batch_size=16).h
-    torch.testing.assert_close(plain, theirs, rtol=1e-9, atol=1e-12)
 
 
 def test_contextual_decomposition_moves_the_filter_its_own_way(study, known):

@@ -8,9 +8,10 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from awdlib import decomposition, dwt, filters, matrices
+from awdlib import coefficient_scores, dwt, filters, matrices
+from awdlib.coefficient_scores import wavelet_scores
 from awdlib.conventions import MODES
-from awdlib.decomposition import decompose, wavelet_scores
+from awdlib.decomposition import decompose
 from awdlib.networks import ClathrinLSTM, FeedForward
 from awdlib.resnet import Block, ResNet18
 
@@ -361,7 +362,7 @@ def test_batches_bound_memory_without_changing_scores(create_graph, monkeypatch)
         seen.append(len(relevant))
         return decompose(model, relevant, rest)
 
-    monkeypatch.setattr(decomposition, "decompose", counted)
+    monkeypatch.setattr(coefficient_scores, "decompose", counted)
     scores = wavelet_scores(
         model, x, VALID, level=2, batch_size=7, create_graph=create_graph,
         progress=lambda *done: told.append(done),

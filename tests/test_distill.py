@@ -119,6 +119,24 @@ def test_both_ways_train_alike_on_images():
     assert_allclose(cached.loss, through.loss, rtol=1e-10)
 
 
+@pytest.mark.parametrize("seed", [7, [7, 8]], ids=["single", "batch"])
+def test_own_scores_stand_in_for_the_network(seed):
+    model = smooth_network(16)
+
+    def scores(x, h):
+        found = attribution.trim(model, x, h, level=2, create_graph=h.requires_grad)
+        return [3 * band for band in dwt.flatten_coeffs(found)]
+
+    options = dict(QUICK, level=2, gamma=0.5, seed=seed)
+    mine = distill(X, scores=scores, **options)
+    theirs = distill(X, model, **options | {"gamma": 1.5})
+    assert_allclose(mine.trajectory, theirs.trajectory, rtol=0, atol=1e-10)
+    assert abs(mine.h - distill(X, **options | {"gamma": 0.0}).h).max() > 1e-4
+    for given in ({"model": model}, {"gradients": SLOPES}, {"through_network": True}):
+        with pytest.raises(ValueError, match="scores stand in for a network"):
+            distill(X, scores=scores, **given, **options)
+
+
 def test_given_gradients_replace_the_network():
     model = smooth_network(16)
     slopes = attribution.input_gradients(model, X)

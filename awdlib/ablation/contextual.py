@@ -8,7 +8,7 @@ beside it at the same small size.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from awdlib import attribution, decomposition, dwt, experiments, filters
+from awdlib import attribution, coefficient_scores, decomposition, dwt, experiments, filters
 from awdlib.ablation.sources import Source
 from awdlib.ablation.tracks import LEVEL, Study, compressions, spread
-from awdlib.adam import Adam
 from awdlib.clathrin.setup import PUBLISHED
-from awdlib.objective import Settings, batch_loss
+from awdlib.distill import Scores, distill
 from awdlib.progress import progress
-from awdlib.threads import one_thread
 
 KINDS = {
     "saliency": "saliency (as published)",
@@ -33,7 +31,6 @@ KINDS = {
 }
 BATCH, LR = 20, 1e-2  # few tracks: small batches and long steps, or no filter would move
 GAMMA = 10 * PUBLISHED["gamma"]  # so that few steps show what the attribution does
-Scores = Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -51,40 +48,12 @@ def scores_by(kind: str, network: nn.Module) -> Scores:
     def scores(x: torch.Tensor, h: torch.Tensor) -> list[torch.Tensor]:
         options: dict[str, Any] = {"level": LEVEL, "create_graph": h.requires_grad}
         if kind == "cd":
-            found = decomposition.wavelet_scores(network, x, h, **options)
+            found = coefficient_scores.wavelet_scores(network, x, h, **options)
         else:
             found = attribution.trim(network, x, h, method=method, **options)
         return dwt.flatten_coeffs(found)
 
     return scores
-
-
-def fit(
-    x: torch.Tensor, scores: Scores | None, start: torch.Tensor, *, seed: int, settings: Settings
-) -> torch.Tensor:
-    """One filter at the published λ and `GAMMA` (0 without scores), with scores at each step.
-
-    Parameters
-    ----------
-    x : torch.Tensor, shape (examples, 1, time)
-    scores : callable, optional
-    start : torch.Tensor, shape (taps,)
-    """
-    h = start.to(x)[None].clone().requires_grad_()
-    adam = Adam(h, settings.lr)
-    lam, gamma = (torch.tensor([value]).to(x) for value in (PUBLISHED["lam"], GAMMA))
-    if scores is None:
-        gamma = torch.zeros_like(gamma)
-    for epoch in range(settings.epochs):
-        order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(x)))
-        for index in order.split(settings.batch_size):
-            some = x[index]
-            given = None if scores is None else [one[None] for one in scores(some, h[0])]
-            loss = batch_loss(h, some, lam, gamma, settings, attributions=given)
-            (slope,) = torch.autograd.grad(loss.sum(), h)
-            with torch.no_grad():
-                adam.step(slope)
-    return h.detach()[0]
 
 
 def compare(study: Study, known: Mapping[str, Source]) -> Compared:
@@ -93,22 +62,25 @@ def compare(study: Study, known: Mapping[str, Source]) -> Compared:
     every = study.signals.x
     x = every[torch.linspace(0, len(every) - 1, count).long()]
     networks = known["network"].networks[:seeds]
-    settings = Settings(epochs=epochs, level=LEVEL, batch_size=BATCH, lr=LR)
+    options: dict[str, Any] = {
+        "lam": PUBLISHED["lam"], "epochs": epochs, "level": LEVEL, "batch_size": BATCH, "lr": LR
+    }  # fmt: skip
     found: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
     spent = dict.fromkeys(KINDS, 0.0)
     start = filters.lowpass("db5")
     report, done = progress("fits by contextual decomposition"), 0
-    with one_thread():
-        for seed, network in zip(study.size.seeds, networks, strict=False):
-            plain = fit(x, None, start, seed=seed, settings=settings)
-            size = _size(scores_by("saliency", network), x)
-            for kind in KINDS:
-                began = time.perf_counter()
-                scores = _scaled(scores_by(kind, network), size, x)
-                found[kind].append(fit(x, scores, plain, seed=seed, settings=settings))
-                spent[kind] += time.perf_counter() - began
-                done += 1
-                report(done, len(KINDS) * len(networks))
+    for seed, network in zip(study.size.seeds, networks, strict=False):
+        plain = distill(x, start=start, gamma=0.0, seed=seed, **options).h
+        size = _size(scores_by("saliency", network), x)
+        for kind in KINDS:
+            began = time.perf_counter()
+            scores = _scaled(scores_by(kind, network), size, x)
+            found[kind].append(
+                distill(x, scores=scores, start=plain, gamma=GAMMA, seed=seed, **options).h
+            )
+            spent[kind] += time.perf_counter() - began
+            done += 1
+            report(done, len(KINDS) * len(networks))
     records = []
     for kind, label in KINDS.items():
         h = torch.stack(found[kind])
