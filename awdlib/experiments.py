@@ -5,7 +5,8 @@ predictions are made for the comparison alone.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,32 @@ def pick_device(device: str, profile: str) -> str:
     if device == "auto":
         return "cuda" if profile != "smoke" and torch.cuda.is_available() else "cpu"
     return device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How much a profile computes: what the experiments' sizes have in common.
+
+    Attributes
+    ----------
+    lams, gammas : tuple of int
+        Places in the grids of λ and γ.
+    dtype : torch.dtype
+        Of networks and distillation; predictors are always judged in float64.
+    """
+
+    lams: tuple[int, ...]
+    gammas: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def budget(self) -> int:
+        """Fits of the grid of one seed: as many random wavelets make a group."""
+        return len(self.lams) * len(self.gammas)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields as results can keep them."""
+        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
 
 
 @dataclass(frozen=True)

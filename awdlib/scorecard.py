@@ -112,9 +112,7 @@ def keep() -> pd.DataFrame:
     """
     frame = scorecard(("accepted",))
     if _file().is_file():
-        before = kept().set_index("id")["verdict"]
-        told = frame.assign(before=frame["id"].map(before).fillna(""), now=frame["verdict"])
-        tell(told[told["before"] != told["now"]])
+        tell(_differing(kept(), frame))
     numbers = ("paper", "ours", "low", "high", "difference")
     stored = frame.astype(dict.fromkeys(numbers, "Float64"))
     write(_file(), csv_bytes("scorecard", stored))
@@ -139,8 +137,13 @@ def _file() -> Any:
     return results.folder("scorecard", "accepted") / "scorecard.csv"
 
 
-def changes() -> tuple[pd.DataFrame, bool]:
+def changes(now: pd.DataFrame | None = None) -> tuple[pd.DataFrame, bool]:
     """What has become of verdicts: of the kept ones, and of each accepted run that was run again.
+
+    Parameters
+    ----------
+    now : pandas.DataFrame, optional
+        What `scorecard` returns, if it is there already.
 
     Returns
     -------
@@ -152,24 +155,30 @@ def changes() -> tuple[pd.DataFrame, bool]:
         Whether a claim that was reproduced no longer is. Times are told, but never lost: another
         machine has others.
     """
-    now = scorecard()
-    pairs = [(kept().set_index("id")["verdict"], now)]
+    pairs = [(kept(), scorecard() if now is None else now)]
     for chapter in dict.fromkeys(paper.claims()["chapter"]):
         for stem in STEMS:
             again, accepted = (_stored(chapter, stem, o) for o in ("run", "accepted"))
             if again is not None and accepted is not None:
-                before = judged_by(chapter, accepted).set_index("id")["verdict"]
-                pairs.append((before, judged_by(chapter, again)))
-    found, gone = [], False
-    for before, after in pairs:
-        after = after.assign(before=after["id"].map(before).fillna(""), now=after["verdict"])
-        found.append(after[after["before"] != after["now"]])
-        gone |= bool((before.drop(after["id"], errors="ignore") == paper.REPRODUCED).any())
-    changed = pd.concat(found).drop_duplicates(["id", "profile", "before", "now"])
+                pairs.append((judged_by(chapter, accepted), judged_by(chapter, again)))
+    gone = any(
+        (before.loc[~before["id"].isin(after["id"]), "verdict"] == paper.REPRODUCED).any()
+        for before, after in pairs
+    )
+    changed = pd.concat([_differing(before, after) for before, after in pairs]).drop_duplicates(
+        ["id", "profile", "before", "now"]
+    )
     quantity = paper.claims().set_index("id")["quantity"]
     timed = changed["id"].map(quantity).str.contains("seconds|time_ratio").astype(bool)
     lost = gone or bool(((changed["before"] == paper.REPRODUCED) & ~timed).any())
     return changed[["id", "profile", "claim", "before", "now", "ours"]], lost
+
+
+def _differing(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `after` whose verdict was another in `before`, with ``before`` and ``now``."""
+    verdicts = before.set_index("id")["verdict"]
+    told = after.assign(before=after["id"].map(verdicts).fillna(""), now=after["verdict"])
+    return told[told["before"] != told["now"]]
 
 
 def tell(changed: pd.DataFrame) -> None:
@@ -184,9 +193,10 @@ def tell(changed: pd.DataFrame) -> None:
 
 def compare() -> bool:
     """Print what has become of the verdicts; True if none that was reproduced is lost."""
-    changed, lost = changes()
+    now = scorecard()
+    changed, lost = changes(now)
     tell(changed)
-    counted = scorecard()["verdict"].value_counts()
+    counted = now["verdict"].value_counts()
     print("; ".join(f"{counted.get(verdict, 0)} {verdict}" for verdict in paper.VERDICTS))
     return not lost
 

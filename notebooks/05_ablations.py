@@ -25,7 +25,7 @@ drop_hotspots: bool = False  # leave out tracks with several separate auxilin bu
 
 # %% tags=["remove-cell"]
 from awdlib import ablation_plots, clathrin, plots, results, threads
-from awdlib.ablation import contextual, planted, printed, record, setup, tracks
+from awdlib.ablation import contextual, fitting, planted, printed, record, setup, tracks, variants
 from awdlib.datasets import cme
 
 size = setup.SIZES[profile]
@@ -37,14 +37,15 @@ ledger = None if profile == "smoke" else results.folder("ablations", "run") / "l
 
 # %% tags=["remove-cell"]
 with threads.processes(1 if profile == "smoke" else None) as executor:
-    work = tracks.Study(signals, size, ledger, executor, timed=profile != "smoke")
+    work = setup.Study(signals, size, ledger, executor, timed=profile != "smoke")
     known = tracks.teach(work, clathrin.authors_network(asked, signals))
-    fitted = tracks.fit_all(work, tracks.variants(size, list(known)), known)
+    every = variants.variants(size, list(known))
+    fitted = fitting.fit_all(work, every, known)
     references = tracks.refer(work, known)
     permuted = tracks.without_order(work)
     drawn = planted.draw(size, ledger=ledger, executor=executor)
-    taught = [planted.taught(one, size) for one in drawn]
-    on_planted = planted.fit_all(size, drawn, taught, ledger=ledger, executor=executor)
+    taught = [planted.teach(one, size) for one in drawn]
+    on_planted = planted.fit_all(size, planted.variants(every), drawn, taught, ledger=ledger, executor=executor)
 by_cd = contextual.compare(work, known)
 
 # %% tags=["remove-cell"]
@@ -98,7 +99,7 @@ printed.variants(res.tables["variants"], ("loss", "route"))
 # %% [markdown]
 # *sd*: over seeds. *minus AWD* and *minus best random*: paired differences of R², with 95 % bootstrap intervals over test tracks and seeds. *compression*: share of the training tracks' coefficients whose size and saliency exceed .001. *seeds apart*: median distance between the wavelets of two seeds. *wavelets'*: share of the chosen filters that are valid wavelets. *s, gradients*: seconds for the gradients of one network.
 #
-# γ = 0 needs no network at all. Lattice angles have no penalties, as their filters cannot be anything but wavelets'; angles take longer steps than taps (lr .01). The published way to fit asks the network at every step; taking its gradients once gives the same filters, {val}`synthetic@paper:reference.ratio:.0f` times faster (largest difference of a tap {val}`synthetic@paper:reference.difference:.0e`; measured in the chapter on the [planted wavelet](01_synthetic)).
+# γ = 0 needs no network at all. Lattice angles have no penalties, as their filters cannot be anything but wavelets'; angles take longer steps than taps (lr {val}`ablations:size.lattice_lr:.2g`). The published way to fit asks the network at every step; taking its gradients once gives the same filters, {val}`synthetic@paper:reference.ratio:.0f` times faster (largest difference of a tap {val}`synthetic@paper:reference.difference:.0e`; measured in the chapter on the [planted wavelet](01_synthetic)).
 #
 # ## Does the teacher matter?
 #
@@ -130,7 +131,7 @@ plots.show(
 #
 # ## Other attributions
 #
-# The paper uses saliency and leaves others to future work. Integrated gradients and SmoothGrad {cite:p}`smilkov2017smoothgrad` of wavelet coefficients are what wavelet attribution proposes for images {cite:p}`kasmi2025one`; LIME is {cite:t}`ribeiro2016why`'s. SmoothGrad and LIME disturb an example by a fifth of the standard deviation. All are differentiated through the transform, and the network is asked once.
+# The paper uses saliency and leaves others to future work. Integrated gradients and SmoothGrad {cite:p}`smilkov2017smoothgrad` of wavelet coefficients are what wavelet attribution proposes for images {cite:p}`kasmi2025one`; LIME is {cite:t}`ribeiro2016why`'s. SmoothGrad and LIME disturb an example by {val}`ablations:size.disturbed:.1f` standard deviations. All are differentiated through the transform, and the network is asked once.
 
 # %% tags=["hide-input", "nbval-check-output"]
 printed.variants(res.tables["variants"], ("attribution",))
@@ -186,6 +187,6 @@ plots.show(
 # ## What to doubt
 #
 # - **One data set.** The tracks are eight cells, and the test tracks two of them: "not clearly different" means that {val}`ablations:data.n_test` tracks cannot tell, not that there is no difference.
-# - **Many comparisons.** With some thirty variants and intervals of 95 %, one or two "better" or "worse" come by chance. Intervals over {val}`ablations:size.seeds` seeds are a little too narrow.
+# - **Many comparisons.** With {val}`ablations:size.variants` variants and intervals of 95 %, about {val}`ablations:size.by_chance:.0f` "better" or "worse" would come by chance. Intervals over {val}`ablations:size.seeds` seeds are a little too narrow.
 # - **The grid is the published one**, made for saliency. Attributions and teachers of other kinds were brought to the same mean size; they may deserve a grid of their own.
-# - **Boosted trees** have no gradient: theirs are finite differences of half a standard deviation, and depend on that.
+# - **Boosted trees** have no gradient: theirs are finite differences of {val}`ablations:size.step:.1f` standard deviations, and depend on that.

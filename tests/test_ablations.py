@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from awdlib import attribution, dwt, filters, paper
-from awdlib.ablation import contextual, planted, printed, record, setup, sources, tracks
+from awdlib.ablation import (
+    contextual,
+    fitting,
+    planted,
+    printed,
+    record,
+    setup,
+    sources,
+    tracks,
+    variants,
+)  # fmt: skip
 from awdlib.ablation.sources import Source
 from awdlib.distill import distill
 from awdlib.experiments import Signals
@@ -31,8 +41,8 @@ def some_signals(count: int = 90, seed: int = 0) -> Signals:
 
 
 @pytest.fixture(scope="module")
-def study() -> tracks.Study:
-    return tracks.Study(some_signals(), TINY)
+def study() -> setup.Study:
+    return setup.Study(some_signals(), TINY)
 
 
 @pytest.fixture(scope="module")
@@ -46,23 +56,28 @@ def known(study) -> dict[str, Source]:
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
 def test_variants_have_names_of_their_own_and_differ_in_one_thing(profile):
     size = setup.SIZES[profile]
-    every = tracks.variants(size, [*sources.TEACHERS, *sources.ATTRIBUTIONS])
+    every = variants.variants(size, [*sources.TEACHERS, *sources.ATTRIBUTIONS])
     names = [v.name for v in every]
     assert len(set(names)) == len(names)
     assert not any("." in name for name in names)  # keys of results have no dots
-    assert {v.group for v in every} == set(tracks.GROUPS)
+    assert {v.group for v in every} == set(variants.GROUPS)
     plain = every[0]
-    assert plain.name == tracks.FULL
+    assert plain.name == variants.FULL
     allowed = {"lattice": 2, "random_taps_first": 2, "random_taps_cold": 3}  # see their labels
     for one in every[1:]:
         differs = [one.source != "network", one.start is not None, not one.sparse,
                    one.fits != "warm", *one.settings]  # fmt: skip
         assert sum(map(bool, differs)) == allowed.get(one.name, 1), one.name
-    assert {v.name for v in planted.variants()} <= set(names) | {"full"}
+    there = planted.variants(every)
+    assert there[0] is plain
+    assert {"no_sparsity", "silent", "by_lime", *(f"teacher_{n}" for n in sources.BROKEN)} <= {
+        v.name for v in there
+    }
+    assert not {"no_interpretation", "teacher_authors", "lattice"} & {v.name for v in there}
 
 
 def test_starts_are_drawn_anew_for_every_seed():
-    every = {v.name: v for v in tracks.variants(TINY, list(sources.TEACHERS))}
+    every = {v.name: v for v in variants.variants(TINY, list(sources.TEACHERS))}
     for name in ("noise_10", "random_taps", "random_angles"):
         start = every[name].start
         assert start.shape == (2, 10)
@@ -71,28 +86,28 @@ def test_starts_are_drawn_anew_for_every_seed():
 
 
 def test_without_a_source_no_network_has_a_part(study, known):
-    variant = tracks.Variant("a", "loss", "a", None)
-    fitted = tracks.fit(study, variant, {})
-    again = tracks.fit(study, replace(variant, source="network"), known)
+    variant = variants.Variant("a", "loss", "a", None)
+    fitted = fitting.fit(study, variant, {})
+    again = fitting.fit(study, replace(variant, source="network"), known)
     assert (fitted.gamma == 0).all()
     assert fitted.h.shape == again.h.shape == (2, 10)
 
 
 def test_a_start_for_every_seed_is_that_seeds_alone(study, known):
     starts = torch.stack([filters.lowpass("db5"), filters.lowpass("sym5")])
-    both = tracks.fit(study, tracks.Variant("a", "start", "a", start=starts), known)
-    one = tracks.fit(study, tracks.Variant("a", "start", "a", start=starts[0]), known)
+    both = fitting.fit(study, variants.Variant("a", "start", "a", start=starts), known)
+    one = fitting.fit(study, variants.Variant("a", "start", "a", start=starts[0]), known)
     torch.testing.assert_close(both.h[0], one.h[0])
     assert not torch.allclose(both.h[1], one.h[1])
 
 
 def test_a_silent_teacher_is_none(study, known):
     """Gradients of zero are γ = 0, only with as many fits and as much training."""
-    silent = tracks.fit(study, tracks.Variant("a", "loss", "a", "silent"), known)
+    silent = fitting.fit(study, variants.Variant("a", "loss", "a", "silent"), known)
     assert not known["silent"].gradients.any()
-    lams, gammas = (g[list(p)] for g, p in zip(tracks.published_grids(), (TINY.lams, TINY.gammas),
+    lams, gammas = (g[list(p)] for g, p in zip(variants.published_grids(), (TINY.lams, TINY.gammas),
                                                strict=True))  # fmt: skip
-    plain = tracks.sweep(study.signals.x, lams=lams, gammas=[0.0], seeds=TINY.seeds, epochs=1)
+    plain = fitting.sweep(study.signals.x, lams=lams, gammas=[0.0], seeds=TINY.seeds, epochs=1)
     assert set(silent.gamma) <= set(gammas)
     if (silent.gamma == 0).all():
         place = [list(lams).index(v) for v in silent.lam]
@@ -101,16 +116,16 @@ def test_a_silent_teacher_is_none(study, known):
 
 def test_without_sparsity_there_are_as_many_fits(study, known, monkeypatch):
     grids = []
-    swept = tracks.sweep
-    monkeypatch.setattr(tracks, "sweep", lambda *a, **k: grids.append(k["lams"]) or swept(*a, **k))
-    tracks.fit(study, tracks.Variant("a", "loss", "a", sparse=False), known)
+    swept = fitting.sweep
+    monkeypatch.setattr(fitting, "sweep", lambda *a, **k: grids.append(k["lams"]) or swept(*a, **k))
+    fitting.fit(study, variants.Variant("a", "loss", "a", sparse=False), known)
     assert len(grids[0]) == len(TINY.lams)
     assert max(grids[0]) < 1e-9
 
 
 def test_fits_that_come_first_without_gamma_go_on_from_there(study, known):
-    variant = tracks.Variant("a", "start", "a", fits="first")
-    fitted = tracks.fit(study, variant, known)
+    variant = variants.Variant("a", "start", "a", fits="first")
+    fitted = fitting.fit(study, variant, known)
     plain = distill(study.signals.x, lam=fitted.lam[0], gamma=0.0, seed=1, epochs=1).h
     alone = distill(
         study.signals.x, gradients=known["network"].gradients[0], start=plain, lam=fitted.lam[0],
@@ -120,22 +135,22 @@ def test_fits_that_come_first_without_gamma_go_on_from_there(study, known):
 
 
 def test_a_variant_that_diverges_is_left_out(study, known, monkeypatch, capsys):
-    plain = tracks.fit
+    plain = fitting.fit
 
     def fit(study, variant, known):
         if variant.name == "b":
             raise ValueError("the fit diverged")
         return plain(study, variant, known)
 
-    monkeypatch.setattr(tracks, "fit", fit)
-    every = [tracks.Variant(name, "loss", name) for name in (tracks.FULL, "b")]
-    assert [f.variant.name for f in tracks.fit_all(study, every, known)] == [tracks.FULL]
+    monkeypatch.setattr(fitting, "fit", fit)
+    every = [variants.Variant(name, "loss", name) for name in (variants.FULL, "b")]
+    assert [f.variant.name for f in fitting.fit_all(study, every, known)] == [variants.FULL]
     assert "b is left out: the fit diverged" in capsys.readouterr().out
 
 
 def test_cold_fits_are_single_fits_from_the_start(study, known):
-    variant = tracks.Variant("cold", "route", "cold", fits="cold")
-    fitted = tracks.fit(study, variant, known)
+    variant = variants.Variant("cold", "route", "cold", fits="cold")
+    fitted = fitting.fit(study, variant, known)
     gradients = known["network"].gradients[0]
     alone = distill(
         study.signals.x, gradients=gradients, start="db5", lam=fitted.lam[0],
@@ -151,9 +166,9 @@ def test_nothing_is_chosen_with_test_tracks(study, known):
         y_test=rng.normal(size=30),
         x_test=torch.from_numpy(rng.normal(size=(30, 1, 40))),
     )
-    variant = tracks.variants(TINY, list(known))[0]
-    plain = tracks.fit(study, variant, known)
-    other = tracks.fit(replace(study, signals=scrambled), variant, known)
+    variant = variants.variants(TINY, list(known))[0]
+    plain = fitting.fit(study, variant, known)
+    other = fitting.fit(replace(study, signals=scrambled), variant, known)
     assert torch.equal(plain.h, other.h)
     assert not np.allclose(plain.judged.r2, other.judged.r2)
     again = tracks.teach(replace(study, signals=scrambled))
@@ -225,8 +240,8 @@ def test_broken_teachers_are_broken_and_swapped_ones_are_not(study, known):
     shuffled = tracks._shuffled(study.signals)
     assert sorted(shuffled) == sorted(study.signals.y)
     assert not np.array_equal(shuffled, study.signals.y)
-    assert tracks.is_broken("teacher_noise")
-    assert not tracks.is_broken("teacher_swapped")
+    assert variants.is_broken("teacher_noise")
+    assert not variants.is_broken("teacher_swapped")
     assert set(sources.BROKEN) <= set(sources.TEACHERS)
 
 
@@ -289,11 +304,13 @@ def test_a_source_that_knows_the_planted_weights_is_the_best(tmp_path):
         planted_epochs=20,
     )  # fmt: skip
     drawn = planted.draw(size)
-    taught = [planted.taught(one, size) for one in drawn]
-    assert taught[0]["linear"].r2 > 0.99  # the task is linear
-    assert abs(taught[0]["untrained"].r2) < 0.2
+    taught = [planted.teach(one, size) for one in drawn]
+    y = drawn[0].y_test.numpy()
+    assert taught[0]["linear"].r2(y) > 0.99  # the task is linear
+    assert abs(taught[0]["untrained"].r2(y)) < 0.2
+    assert taught[0]["noise"].r2(y) is None
     found = {
-        name: planted.fit(size, planted.Variant(name, "teacher", name, name), drawn, taught)
+        name: planted.fit(size, variants.Variant(name, "teacher", name, name), drawn, taught)
         for name in ("linear", "noise", "silent")
     }
     assert found["linear"].oracle[0] < min(found["noise"].oracle[0], found["silent"].oracle[0])
@@ -303,7 +320,7 @@ def test_a_source_that_knows_the_planted_weights_is_the_best(tmp_path):
 
 def of_planted(**blind: list[float]) -> list[planted.Found]:
     return [
-        planted.Found(planted.Variant(n, "a", n), np.ones(2), np.array(values), np.ones(2))
+        planted.Found(variants.Variant(n, "a", n), np.ones(2), np.array(values), np.ones(2))
         for n, values in blind.items()
     ]
 
@@ -338,8 +355,8 @@ def test_the_spreads_interval_covers_the_truth():
 
 @pytest.fixture(scope="module")
 def compared(study, known):
-    every = tracks.variants(TINY, list(known))
-    fitted = tracks.fit_all(study, every, known)
+    every = variants.variants(TINY, list(known))
+    fitted = fitting.fit_all(study, every, known)
     references = tracks.refer(study, known)
     predictions = record.predictions_of(fitted, references, tracks.without_order(study))
     return fitted, references, record.compare(study.signals.y_test, predictions)

@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from awdlib import attribution, coefficient_scores, decomposition, dwt, experiments, filters
-from awdlib.ablation.sources import Source
-from awdlib.ablation.tracks import LEVEL, Study, compressions, spread
+from awdlib.ablation.setup import Study
+from awdlib.ablation.sources import LEVEL, Source
+from awdlib.ablation.tracks import compressions, spread
 from awdlib.clathrin.setup import PUBLISHED
 from awdlib.distill import Scores, distill
 from awdlib.progress import progress

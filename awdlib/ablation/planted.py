@@ -6,51 +6,31 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from awdlib import metrics, networks
+from awdlib import networks
 from awdlib.ablation import sources
 from awdlib.ablation.setup import Size
 from awdlib.ablation.sources import Source
-from awdlib.attribution import Method
+from awdlib.ablation.variants import Variant, grid_of
 from awdlib.networks import FeedForward
 from awdlib.progress import progress
 from awdlib.recovery import published, table
 from awdlib.recovery.problem import LENGTH, Problem, problems
-from awdlib.sweep import published_grids
 from awdlib.threads import one_thread
 
 START = "db5+noise"
 
 
-@dataclass(frozen=True)
-class Variant:
-    """The published route changed in one thing; attributes as of `tracks.Variant`."""
+def variants(every: Sequence[Variant]) -> list[Variant]:
+    """Those variants that can be tried here: of the loss, of teachers and of attributions.
 
-    name: str
-    group: str
-    label: str
-    source: str = "network"
-    sparse: bool = True
-    penalties: bool = True
-
-
-def variants() -> list[Variant]:
-    """AWD itself and all that is compared with it."""
-    return [
-        Variant("full", "loss", "AWD, nothing changed"),
-        Variant("silent", "loss", "without the interpretation loss, as many fits", "silent"),
-        Variant("no_sparsity", "loss", "without sparsity (λ = 0)", sparse=False),
-        Variant("no_penalties", "loss", "without the validity penalties", penalties=False),
-        *(Variant(f"teacher_{name}", "teacher", label, name)
-          for name, label in sources.TEACHERS.items()
-          if name not in ("network", "authors", "silent")),
-        *(Variant(f"by_{name}", "attribution", label, name)
-          for name, label in sources.ATTRIBUTIONS.items() if name != "saliency"),
-    ]  # fmt: skip
+    γ = 0 alone is left out: its grid has nothing to choose from.
+    """
+    groups = ("loss", "teacher", "attribution")
+    return [v for v in every if v.group in groups and v.source not in (None, "authors")]
 
 
 def draw(
@@ -61,48 +41,14 @@ def draw(
     return problems(tasks, dtype=size.dtype, ledger=ledger, executor=executor)
 
 
-@dataclass(frozen=True)
-class Taught:
-    """Gradients of a source for one problem: training and validation examples, and its R²."""
-
-    gradients: torch.Tensor
-    gradients_held: torch.Tensor
-    method: Method = "saliency"
-    r2: float | None = None
-
-
-def taught(problem: Problem, size: Size) -> dict[str, Taught]:
-    """Every source of gradients for one problem, scaled to the sizes of the network's."""
-    x = torch.cat([problem.x, problem.x_held])
-    seed = problem.seed
-    found: dict[str, tuple[torch.Tensor, Method, float | None]] = {}
-    for kind in sources.ATTRIBUTIONS:
-        slopes = sources.explained([problem.network], x, kind, samples=size.samples)[0]
-        method: Any = kind if kind in ("input_x_gradient", "integrated_gradients") else "saliency"
-        found[kind] = (slopes, method, problem.r2)
-    found["network"] = found["saliency"]
-    for name, network in (("untrained", _network(problem)), ("shuffled", _fooled(problem))):
-        slopes = sources.explained([network], x, "saliency", samples=1)[0]
-        found[name] = (slopes, "saliency", _r2(problem, network))
-    y = problem.y.numpy()
-    model, slopes = sources.linear(problem.x, y, x)
-    found["linear"] = (slopes, "saliency", _r2(problem, model))
-    model, slopes = sources.trees(problem.x, y, x, seed=seed)
-    found["tree"] = (slopes, "saliency", _r2(problem, model))
-    honest = found["network"][0]
-    for name, drawn in (
-        ("swapped", sources.swapped(honest[None], seed)[0]),
-        ("disordered", sources.disordered(honest, seed)),
-        ("noise", sources.noise(honest, seed)),
-        ("silent", torch.zeros_like(honest)),
-    ):
-        found[name] = (drawn, "saliency", None)
-    n, scaled = len(problem.x), {}
-    (size_of_all,) = sources.sizes_of(honest[None], x)
-    for name, (slopes, method, r2) in found.items():
-        one = Source(slopes[None], method).scaled_to(size_of_all, x).gradients[0]
-        scaled[name] = Taught(one[:n], one[n:], method, r2)
-    return scaled
+def teach(problem: Problem, size: Size) -> dict[str, Source]:
+    """Every source of gradients for one problem: at training, then at validation examples."""
+    return sources.taught(
+        {"network": [problem.network], "untrained": [_network(problem)],
+         "shuffled": [_fooled(problem)]},
+        torch.cat([problem.x, problem.x_held]), problem.x_test,
+        fitted_on=(problem.x, problem.y.numpy()), samples=size.samples, seed=problem.seed,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,7 +68,7 @@ def fit(
     size: Size,
     variant: Variant,
     drawn: Sequence[Problem],
-    known: Sequence[Mapping[str, Taught]],
+    known: Sequence[Mapping[str, Source]],
     *,
     ledger: Path | None = None,
     executor: Executor | None = None,
@@ -132,17 +78,17 @@ def fit(
     The blind rule takes the valid filter with the sparsest saliency of the variant's own teacher;
     where nobody teaches, of the network.
     """
-    lams, gammas = published_grids()
-    i, j = size.planted_grid
+    lams, gammas = grid_of(variant, *size.planted_grid)
+    assert variant.source is not None
     own = [k[variant.source] for k in known]
-    mine = [
-        replace(p, gradients=t.gradients, gradients_held=t.gradients_held)
-        for p, t in zip(drawn, own, strict=True)
-    ]
+    mine = []
+    for problem, source in zip(drawn, own, strict=True):
+        n = len(problem.x)
+        slopes, held = source.gradients[0, :n], source.gradients[0, n:]
+        mine.append(replace(problem, gradients=slopes, gradients_held=held))
     grid = published.sweep_of(
-        mine, START, lams=lams[list(i)] if variant.sparse else [0.0],
-        gammas=gammas[list(j)], epochs=size.planted_epochs,
-        ledger=ledger, executor=executor, method=own[0].method, penalties=variant.penalties,
+        mine, START, lams=lams, gammas=gammas, epochs=size.planted_epochs, ledger=ledger,
+        executor=executor, method=own[0].method, **variant.settings,
         seeds_per_batch=-(-len(drawn) // 2) if executor else len(drawn),  # a batch for each helper
     )  # fmt: skip
     graded = table.grade(grid, list(drawn) if variant.source == "silent" else mine)
@@ -157,21 +103,21 @@ def fit(
             for k, place in enumerate(picked[rule])
         ])  # fmt: skip
 
-    r2 = np.array([np.nan if t.r2 is None else t.r2 for t in own])
-    return Found(variant, distance("oracle"), distance("blind"), r2)
+    r2 = [one.r2(p.y_test.numpy()) for one, p in zip(own, drawn, strict=True)]
+    return Found(variant, distance("oracle"), distance("blind"), np.array(r2, float))
 
 
 def fit_all(
     size: Size,
+    every: Sequence[Variant],
     drawn: Sequence[Problem],
-    known: Sequence[Mapping[str, Taught]],
+    known: Sequence[Mapping[str, Source]],
     *,
     ledger: Path | None = None,
     executor: Executor | None = None,
 ) -> list[Found]:
     """`fit` of every variant."""
     report, found = progress("variants, planted wavelet"), []
-    every = variants()
     for variant in every:
         found.append(fit(size, variant, drawn, known, ledger=ledger, executor=executor))
         report(len(found), len(every))
@@ -207,11 +153,3 @@ def _fooled(problem: Problem) -> FeedForward:
             epochs=problem.setting.epochs,
         )  # fmt: skip
     return network.eval()
-
-
-def _r2(problem: Problem, model: Any) -> float:
-    y = problem.y_test.numpy()
-    if isinstance(model, torch.nn.Module):
-        with torch.no_grad():
-            return metrics.r2_score(y, model(problem.x_test).numpy())
-    return metrics.r2_score(y, model.predict(problem.x_test[:, 0].double().numpy()))

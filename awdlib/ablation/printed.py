@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from awdlib.ablation import tracks
 from awdlib.ablation.sources import LEVEL
-from awdlib.ablation.tracks import FULL, REFERENCES
+from awdlib.ablation.tracks import REFERENCES
+from awdlib.ablation.variants import FULL, is_broken
 
 GAIN = (
     "db5", "silent", "teacher_noise", "teacher_disordered", "teacher_untrained",
@@ -22,7 +22,7 @@ KINDS = {
 
 
 def _kind(name: str) -> str:
-    return "broken" if tracks.is_broken(name) else KINDS.get(name, "awd")
+    return "broken" if is_broken(name) else KINDS.get(name, "awd")
 
 
 def gain_rows(res: Any) -> list[dict[str, Any]]:
@@ -36,24 +36,13 @@ def gain_rows(res: Any) -> list[dict[str, Any]]:
                      "high": one["r2_high"]}  # fmt: skip
         elif name in frame.index:
             one = frame.loc[name]
-            label = "AWD" if name == FULL else f"AWD {_how(name)}"
+            how = f"taught by {one['label']}" if one["group"] == "teacher" else one["label"]
+            label = "AWD" if name == FULL else f"AWD {how}"
             found = {"label": label, "r2": one["r2"], "low": one["low"], "high": one["high"]}
         else:
             continue
         rows.append({**found, "kind": _kind(name), "line": name == FULL})
     return rows
-
-
-def _how(name: str) -> str:
-    if name == "silent":
-        return "without a network (γ = 0)"
-    teacher = name.removeprefix("teacher_")
-    return {
-        "noise": "taught by white noise", "disordered": "taught by disordered gradients",
-        "untrained": "taught by an untrained network",
-        "shuffled": "taught by a network of shuffled targets",
-        "authors": "taught by the authors' network",
-    }[teacher]  # fmt: skip
 
 
 def planted_rows(res: Any) -> list[dict[str, Any]]:
@@ -106,7 +95,7 @@ def variants(frame: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     frame : pandas.DataFrame
         From `awdlib.ablation.record.table_of_variants`.
     groups : sequence of str
-        Of `tracks.GROUPS`.
+        Of `awdlib.ablation.variants.GROUPS`.
     """
     rows = []
     for one in frame.to_dict("records"):

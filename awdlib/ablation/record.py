@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from awdlib import experiments, filters, metrics
-from awdlib.ablation import planted, tracks
-from awdlib.ablation.setup import Size
+from awdlib.ablation import planted, sources, tracks
+from awdlib.ablation.fitting import Fitted
+from awdlib.ablation.setup import Size, Study
 from awdlib.ablation.sources import BROKEN, LEVEL, Source
-from awdlib.ablation.tracks import FULL, REFERENCES, Fitted, References, Study
+from awdlib.ablation.tracks import REFERENCES, References
+from awdlib.ablation.variants import FULL, LATTICE_LR
 
 OVER = "95 %, test tracks and seeds"
 AGAINST = (FULL, "db5", "random_best")
@@ -87,7 +89,7 @@ def table_of_variants(
         source = known.get(one.variant.source or "")
         apart = tracks.spread(one.h)
         record |= {
-            "teacher_r2": _teacher_r2(source, signals.y_test),
+            "teacher_r2": source.r2(signals.y_test) if source else None,
             "lam": float(np.median(one.lam)), "gamma": float(np.median(one.gamma)),
             "cv_r2": float(one.judged.cv_r2.mean()),
             "compression": float(tracks.compressions(
@@ -228,6 +230,8 @@ def numbers_of(
             "seeds": len(size.seeds), "budget": size.budget, "draws": size.draws,
             "epochs": size.epochs, "planted_seeds": len(size.planted_seeds),
             "planted_n": size.planted.n, "orders": size.orders,
+            "variants": len(tables["variants"]), "by_chance": 0.05 * (len(tables["variants"]) - 1),
+            "disturbed": sources.DISTURBED, "step": sources.STEP, "lattice_lr": LATTICE_LR,
         },
         "references": {name: compared.rows[name] for name in REFERENCES},
         "variants": _nested(tables["variants"]),
@@ -312,9 +316,3 @@ def _nested(frame: pd.DataFrame) -> dict[str, Any]:
         str(name): {key: None if pd.isna(value) else float(value) for key, value in row.items()}
         for name, row in rows.to_dict("index").items()
     }
-
-
-def _teacher_r2(source: Source | None, y: np.ndarray) -> float | None:
-    if source is None or source.prediction is None:
-        return None
-    return float(np.mean([metrics.r2_score(y, p) for p in source.prediction]))

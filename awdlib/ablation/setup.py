@@ -1,15 +1,17 @@
 """How much each profile of the ablations computes."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
+from awdlib.experiments import Profile, Signals
 from awdlib.recovery.problem import Setting
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Profile):
     """How much a profile computes.
 
     Attributes
@@ -18,8 +20,6 @@ class Size:
         Simulated tracks; real ones are taken all.
     seeds : tuple of int
         Each trains its own network and distils it.
-    lams, gammas : tuple of int
-        Places in the published grids of 5 and 21 values.
     epochs, lstm_epochs : int
     draws : int
         Groups of random wavelets, each as many as the grid has fits.
@@ -42,14 +42,10 @@ class Size:
     controls : int
         Random wavelets, of which the one with the smallest attributions is the planted problem's
         control.
-    dtype : torch.dtype
-        Of networks and distillation; predictors are always judged in float64.
     """
 
     tracks: int
     seeds: tuple[int, ...]
-    lams: tuple[int, ...]
-    gammas: tuple[int, ...]
     epochs: int
     lstm_epochs: int
     draws: int
@@ -64,16 +60,6 @@ class Size:
     planted_seeds: tuple[int, ...]
     planted_epochs: int
     controls: int
-    dtype: torch.dtype = field(default=torch.float32)
-
-    @property
-    def budget(self) -> int:
-        """Fits of the grid of one seed."""
-        return len(self.lams) * len(self.gammas)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Its fields as results can keep them."""
-        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
 
 
 SIZES = {
@@ -99,3 +85,14 @@ SIZES = {
         planted_epochs=30, controls=2048,
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every step needs: tracks, how much to compute, where pieces are kept, who helps."""
+
+    signals: Signals
+    size: Size
+    ledger: Path | None = None
+    executor: Executor | None = None
+    timed: bool = False

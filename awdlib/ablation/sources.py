@@ -6,14 +6,15 @@ checks in the sense of Adebayo et al. (NeurIPS 2018) replace it by one that cann
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from awdlib import attribution, dwt, filters, surrogates
+from awdlib import attribution, dwt, experiments, filters, metrics, surrogates
 from awdlib.attribution import Method
 from awdlib.threads import one_thread
 
@@ -23,12 +24,12 @@ TEACHERS = {
     "authors": "the authors' network",
     "linear": "a linear model",
     "tree": "boosted trees",
-    "swapped": "the network's gradients, each at another example",
+    "swapped": "gradients swapped between examples",
     "untrained": "an untrained network",
-    "shuffled": "a network trained on shuffled targets",
-    "disordered": "the network's gradients, their samples in another order",
-    "noise": "white noise, no network",
-    "silent": "nobody: gradients of zero, every fit of the grid",
+    "shuffled": "a network of shuffled targets",
+    "disordered": "gradients in disorder",
+    "noise": "white noise",
+    "silent": "nobody: gradients of zero",
 }
 BROKEN = ("untrained", "shuffled", "disordered", "noise")  # they cannot know the task
 ATTRIBUTIONS = {
@@ -38,6 +39,9 @@ ATTRIBUTIONS = {
     "smoothgrad": "SmoothGrad",
     "lime": "LIME",
 }
+EXACT = ("saliency", "input_x_gradient", "integrated_gradients")  # by distillation's own methods
+DISTURBED = 0.2  # SmoothGrad and LIME: sd of what they add to an example, in its own sd
+STEP = 0.5  # of trees' finite differences, in the examples' sd
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,10 @@ class Source:
     method : str
         How gradients become attributions, see `awdlib.attribution.from_gradients`.
     prediction : numpy.ndarray, shape (members, tests), or None
-        Of the teacher itself.
+        Of the teacher itself; None where there is nothing that predicts.
     seconds : float
         That it took to get the gradients of one member.
-    networks : list of torch.nn.Module
+    networks : sequence of torch.nn.Module
         Empty where it is something else.
     """
 
@@ -62,11 +66,17 @@ class Source:
     method: Method = "saliency"
     prediction: np.ndarray | None = None
     seconds: float = 0.0
-    networks: list[torch.nn.Module] = field(default_factory=list)
+    networks: Sequence[torch.nn.Module] = ()
 
     def of(self, count: int) -> torch.Tensor:
         """Gradients of the first `count` members, the same for all if there is only one."""
         return self.gradients[:count].expand(count, *self.gradients.shape[1:])
+
+    def r2(self, y: np.ndarray) -> float | None:
+        """The teacher's own R² against test targets, mean over members."""
+        if self.prediction is None:
+            return None
+        return float(np.mean([metrics.r2_score(y, one) for one in self.prediction]))
 
     def scaled_to(self, size: float, x: torch.Tensor) -> Source:
         """Every member with attributions of a given mean size, so that γ weighs all alike."""
@@ -89,17 +99,83 @@ def sizes_of(gradients: torch.Tensor, x: torch.Tensor, method: Method = "salienc
     return sizes
 
 
-Function = Callable[[torch.Tensor], torch.Tensor]
+def taught(
+    networks: Mapping[str, Sequence[torch.nn.Module]],
+    x: torch.Tensor,
+    x_test: torch.Tensor,
+    *,
+    fitted_on: tuple[torch.Tensor, np.ndarray],
+    samples: int,
+    seed: int,
+) -> dict[str, Source]:
+    """Every source of gradients at x, scaled to the sizes of the network's.
+
+    Parameters
+    ----------
+    networks : mapping of name to sequence of torch.nn.Module
+        Of `TEACHERS`, ``network`` among them: it is explained by all of `ATTRIBUTIONS`, and its
+        gradients are what is swapped, put in disorder and replaced by noise.
+    x, x_test : torch.Tensor, shape (examples, 1, time)
+    fitted_on : (torch.Tensor, numpy.ndarray)
+        Examples and targets of the linear model and the trees.
+    samples : int
+        Of SmoothGrad; LIME takes eight times as many.
+    seed : int
+        Of what is drawn.
+    """
+    found = by_networks(networks, x, x_test)
+    own = networks["network"]
+    for kind in ATTRIBUTIONS:
+        began = time.perf_counter()
+        slopes = explained(own, x, kind, samples=samples)
+        method: Any = kind if kind in EXACT else "saliency"
+        found[kind] = replace(
+            found["network"], gradients=slopes, method=method,
+            seconds=(time.perf_counter() - began) / len(own),
+        )  # fmt: skip
+    found["network"] = found["saliency"]
+    for name, (model, slopes) in {
+        "linear": linear(*fitted_on, x),
+        "tree": trees(*fitted_on, x, seed=seed),
+    }.items():
+        found[name] = Source(slopes[None], prediction=model.predict(_rows(x_test))[None])
+    given = found["network"].gradients
+    for name, slopes in {
+        "swapped": swapped(given, seed),
+        "disordered": disordered(given, seed),
+        "noise": noise(given, seed),
+        "silent": torch.zeros_like(given),
+    }.items():
+        found[name] = Source(slopes)
+    size = float(np.mean(sizes_of(given, x)))
+    return {name: one.scaled_to(size, x) for name, one in found.items()}
+
+
+def by_networks(
+    networks: Mapping[str, Sequence[torch.nn.Module]], x: torch.Tensor, x_test: torch.Tensor
+) -> dict[str, Source]:
+    """Networks as sources: their saliency at x, and what they predict at x_test."""
+    with one_thread():
+        return {
+            name: Source(
+                explained(models, x, "saliency"),
+                prediction=np.stack([experiments.predict(m, x_test) for m in models]).astype(float),
+                networks=models,
+            )
+            for name, models in networks.items()
+        }  # fmt: skip
 
 
 def explained(
-    networks: Sequence[torch.nn.Module], x: torch.Tensor, kind: str, *, samples: int, seed: int = 0
+    networks: Sequence[torch.nn.Module],
+    x: torch.Tensor,
+    kind: str,
+    *,
+    samples: int = 0,
+    seed: int = 0,
 ) -> torch.Tensor:
-    """Gradients of networks by one of `ATTRIBUTIONS`, (networks, *shape of x).
-
-    SmoothGrad and LIME disturb the examples by a fifth of their standard deviation.
-    """
-    sd = 0.2 * float(x.std())
+    """Gradients of networks by one of `ATTRIBUTIONS`, (networks, *shape of x)."""
+    sd = DISTURBED * float(x.std())
 
     def of(network: torch.nn.Module) -> torch.Tensor:
         if kind == "smoothgrad":
@@ -130,7 +206,7 @@ def linear(x: torch.Tensor, y: np.ndarray, x_new: torch.Tensor) -> tuple[Any, to
 def trees(
     x: torch.Tensor, y: np.ndarray, x_new: torch.Tensor, *, seed: int
 ) -> tuple[Any, torch.Tensor]:
-    """Boosted trees on the samples, and finite differences of half a standard deviation (T15).
+    """Boosted trees on the samples, and finite differences, as they have no gradient (T15).
 
     Trees are constant between their cuts: a smaller step would mostly find zeros.
     """
@@ -141,7 +217,7 @@ def trees(
     def answer(some: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(model.predict(_rows(some))).to(some)
 
-    return model, surrogates.finite_differences(answer, x_new, step=0.5 * float(x.std()))
+    return model, surrogates.finite_differences(answer, x_new, step=STEP * float(x.std()))
 
 
 def swapped(gradients: torch.Tensor, seed: int) -> torch.Tensor:

@@ -1,31 +1,28 @@
 """The clathrin experiment's sizes, and tracks split by cell."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from awdlib.datasets.tracks import TEST_CELLS, Tracks, auxilin_seen
-from awdlib.experiments import Signals
+from awdlib.experiments import Profile, Signals
 
 PUBLISHED = {"lam": 0.005, "gamma": 0.04281}  # of the grid; the paper prints 0.043
 ALL_PAIRS = tuple((a, b) for a in range(1, 9) for b in range(a + 1, 9))
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Profile):
     """How much a profile computes.
 
     Attributes
     ----------
     tracks : int
         Simulated tracks; real ones are taken all.
-    lams, gammas : tuple of int
-        Places in the published grids of 5 and 21 values.
     sym5_gammas, sym5_seeds : tuple of int
-        The same for the sweep from Sym5, and its seeds.
+        Places in the γ grid of the sweep from Sym5, and its seeds.
     seeds : tuple of int
         Of the distillation and of the LSTMs trained here (the paper's are the five of ``paper``).
     epochs, lstm_epochs : int
@@ -37,13 +34,9 @@ class Size:
         Test cells of the sensitivity to the split.
     lengths : tuple of int
         Track lengths of the sensitivity to the length.
-    dtype : torch.dtype
-        Of networks and distillation; predictors are always judged in float64.
     """
 
     tracks: int
-    lams: tuple[int, ...]
-    gammas: tuple[int, ...]
     sym5_gammas: tuple[int, ...]
     sym5_seeds: tuple[int, ...]
     seeds: tuple[int, ...]
@@ -53,11 +46,6 @@ class Size:
     supervised: tuple[int, int]
     splits: tuple[tuple[int, int], ...]
     lengths: tuple[int, ...]
-    dtype: torch.dtype = field(default=torch.float32)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Its fields as results can keep them."""
-        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
 
 
 SIZES = {

@@ -152,7 +152,7 @@ class Controls:
 def control(study: Study) -> Controls:
     """Random wavelets with the grid's budget, wavelets by supervision alone, and no wavelet."""
     size, signals = study.size, study.signals
-    budget = len(size.lams) * len(size.gammas)
+    budget = size.budget
     random_h = controls.random_wavelets(size.draws * budget, 10, seed=0)
     drawn = experiments.judge_filters(random_h, signals, progress=progress("random wavelets"))
     starts, steps = size.supervised

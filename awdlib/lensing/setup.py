@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from awdlib.datasets.cosmology import mapset, real, simulated
 from awdlib.datasets.cosmology.mapset import MapSet
 from awdlib.datasets.cosmology.simulated import CHUNK, PLANE_BYTES, Block, Recipe
 from awdlib.datasets.registry import DataError
+from awdlib.experiments import Profile
 
 LAMS = np.array([0.005, 0.01, 0.02])
 GAMMAS = np.append(0, np.geomspace(0.001, 0.05, 10).round(5))
@@ -25,7 +26,7 @@ BELIEVABLE = 1000  # training maps a cosmology below which no claim about peak c
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Profile):
     """How much a profile computes.
 
     Attributes
@@ -36,8 +37,6 @@ class Size:
         Places in `COSMOLOGIES`.
     train, select, test : int
         Maps of each cosmology.
-    lams, gammas : tuple of int
-        Places in `LAMS` and `GAMMAS`.
     seeds : tuple of int
         Of the distillation.
     awd_maps, awd_batch, awd_epochs : int
@@ -54,8 +53,6 @@ class Size:
         Groups of random wavelets, each as many as the grid has fits.
     bootstrap : int
         Samples.
-    dtype : torch.dtype
-        Of network and distillation.
     """
 
     recipe: Recipe
@@ -63,8 +60,6 @@ class Size:
     train: int
     select: int
     test: int
-    lams: tuple[int, ...]
-    gammas: tuple[int, ...]
     seeds: tuple[int, ...]
     awd_maps: int
     awd_batch: int
@@ -76,16 +71,6 @@ class Size:
     artefact: tuple[int, int]
     draws: int
     bootstrap: int
-    dtype: torch.dtype = field(default=torch.float32)
-
-    @property
-    def budget(self) -> int:
-        """Fits of the grid: as many random wavelets make a group."""
-        return len(self.lams) * len(self.gammas)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Its fields as results can keep them."""
-        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
 
 
 SIZES = {
