@@ -74,7 +74,35 @@ class FeedForward(nn.Module):
         return self.layers(x.flatten(1))[:, 0]
 
 
-def train_regressor(
+class SmallCNN(nn.Module):
+    """A classifier of small images: four times convolution, normalisation, ReLU, pooling by two.
+
+    Parameters
+    ----------
+    classes : int
+    widths : tuple of int
+        Channels of the convolutions (3 × 3).
+    """
+
+    def __init__(self, classes: int, widths: tuple[int, ...] = (16, 32, 48, 64)):
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for width in widths:
+            layers += [
+                nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]  # fmt: skip
+            before = width
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(before, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 3, height, width) to logits (batch, classes)."""
+        return self.head(self.body(x).mean((2, 3)))
+
+
+def train(
     model: nn.Module,
     x: torch.Tensor,
     y: torch.Tensor,
@@ -86,9 +114,10 @@ def train_regressor(
     patience: int = 20,
     batch_size: int = 100,
     lr: float = 1e-2,
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = nn.functional.mse_loss,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[float]:
-    """Train by mean squared error with Adam; keep the weights that do best on held-out examples.
+    """Train with Adam, and keep the weights that do best on held-out examples.
 
     Parameters
     ----------
@@ -102,11 +131,13 @@ def train_regressor(
         Of the shuffling. The weights' start is the caller's.
     patience : int
         Epochs without improvement after which to stop.
+    loss : callable
+        Of (outputs, targets); the mean squared error by default.
 
     Returns
     -------
     list of float
-        Held-out mean squared error after each epoch.
+        Held-out loss after each epoch.
 
     Raises
     ------
@@ -121,13 +152,14 @@ def train_regressor(
         order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(x)))
         for index in order.split(batch_size):
             index = index.to(x.device)
-            loss = nn.functional.mse_loss(model(x[index]), y[index])
-            gradients = torch.autograd.grad(loss, [p for p, _ in adams])
+            value = loss(model(x[index]), y[index])
+            gradients = torch.autograd.grad(value, [p for p, _ in adams])
             for (_, adam), gradient in zip(adams, gradients, strict=True):
                 adam.step(gradient)
         model.eval()
         with torch.no_grad():
-            held = nn.functional.mse_loss(model(x_held), y_held).item()
+            outputs = torch.cat([model(some) for some in x_held.split(1024)])
+            held = loss(outputs, y_held).item()
         if not np.isfinite(held):
             raise ValueError(f"training diverged in epoch {epoch + 1}: lower lr")
         curve.append(held)

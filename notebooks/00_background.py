@@ -43,7 +43,7 @@ problem = make_synthetic(examples, seed=0)
 split = examples * 9 // 10
 torch.manual_seed(0)
 network = networks.FeedForward(64).double()
-curve = networks.train_regressor(
+curve = networks.train(
     network, problem.x[:split], problem.y[:split], problem.x[split:], problem.y[split:], seed=0, epochs=20
 )
 held_r2 = 1 - min(curve) / problem.y[split:].var(correction=0).item()

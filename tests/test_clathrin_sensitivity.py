@@ -66,13 +66,13 @@ def test_cases_are_splits_then_hotspots_then_lengths():
 
 def test_test_cells_are_never_trained_on(monkeypatch):
     """Whatever the split: not by the network, not by its early stopping, not by a wavelet."""
-    seen, train, fit = [], networks.train_regressor, sensitivity.sweeps.published_chain
+    seen, train, fit = [], networks.train, sensitivity.sweeps.published_chain
 
     def spy(model, x, y, x_held, y_held, **options):
         seen.append((x, x_held))
         return train(model, x, y, x_held, y_held, **options)
 
-    monkeypatch.setattr(networks, "train_regressor", spy)
+    monkeypatch.setattr(networks, "train", spy)
     monkeypatch.setattr(
         sensitivity.sweeps, "published_chain",
         lambda x, slopes, **options: seen.append((x, x)) or fit(x, slopes, **options),

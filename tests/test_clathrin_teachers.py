@@ -19,9 +19,9 @@ def weights(model):
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """What `networks.train_regressor` is given, which trains nothing."""
+    """What `networks.train` is given, which trains nothing."""
     seen = []
-    monkeypatch.setattr(networks, "train_regressor", lambda *a, **k: seen.append((a, k)))
+    monkeypatch.setattr(networks, "train", lambda *a, **k: seen.append((a, k)))
     return seen
 
 

@@ -91,9 +91,7 @@ def test_the_chapter_chooses_by_cross_validation_alone():
     choices = [t for t in texts if t.startswith(("experiments.choose(", "experiments.best_of_"))]
     assert len(choices) == 4  # the last: what would have been chosen among wavelets only
     assert all(".cv_r2" in text for text in choices)
-    trained = [
-        t for t in texts if t.startswith(("sweep(", "distill(", "networks.train_regressor("))
-    ]
+    trained = [t for t in texts if t.startswith(("sweep(", "distill(", "networks.train("))]
     assert len(trained) == 3
     assert not any(word in text for text in choices + trained for word in ("_test", ".r2", ".pred"))
     assert "experiments.choose" not in NOTEBOOK.read_text()  # it happens in those steps

@@ -11,7 +11,7 @@ from awdlib.networks import (
     FeedForward,
     count_parameters,
     lstm_from_state,
-    train_regressor,
+    train,
 )
 
 
@@ -31,7 +31,7 @@ def fitted(seed=1, **options):
     model = FeedForward(8, (6,)).double()
     x, y = regression()
     options = {"epochs": 12, "batch_size": 20} | options
-    curve = train_regressor(model, x, y, *regression(40, seed=9), seed=seed, **options)
+    curve = train(model, x, y, *regression(40, seed=9), seed=seed, **options)
     return model, curve
 
 

@@ -148,7 +148,7 @@ def _fooled(problem: Problem) -> FeedForward:
     network = _network(problem)
     y, y_held = (v[torch.from_numpy(rng.permutation(len(v)))] for v in (problem.y, problem.y_held))
     with one_thread():
-        networks.train_regressor(
+        networks.train(
             network, problem.x, y, problem.x_held, y_held, seed=problem.seed,
             epochs=problem.setting.epochs,
         )  # fmt: skip

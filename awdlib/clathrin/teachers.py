@@ -51,7 +51,7 @@ def train_lstm(
     held = torch.from_numpy(signals.group == signals.group.max()).to(signals.x.device)
     y = torch.from_numpy(signals.y).to(signals.x)
     with one_thread():
-        networks.train_regressor(
+        networks.train(
             model, signals.x[~held], y[~held], signals.x[held], y[held],
             seed=seed, epochs=epochs, progress=progress,
         )  # fmt: skip

@@ -104,7 +104,7 @@ def train(setting: Setting, seed: int, dtype: torch.dtype) -> dict[str, np.ndarr
         torch.manual_seed(seed)
         network = FeedForward(LENGTH).to(dtype)
     with one_thread():
-        networks.train_regressor(
+        networks.train(
             network, x[:n], y[:n], x[n:held], y[n:held], seed=seed, epochs=setting.epochs
         )
     return {name: value.numpy() for name, value in network.state_dict().items()}
