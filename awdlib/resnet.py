@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from awdlib.networks import channels_last
+
 
 class Block(nn.Module):
     """Two 3×3 convolutions and a shortcut; 1×1 convolution there if the shape changes."""
@@ -68,9 +70,7 @@ class ResNet18(nn.Module):
                 nn.Flatten(),
                 nn.Linear(before, outputs),
             )
-        for weight in self.parameters():
-            if weight.ndim == 4:  # a third faster on a CPU
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        channels_last(self)
         self.register_buffer("pixel", torch.ones(()))
         self.register_buffer("scale", torch.ones(outputs))
         self.register_buffer("centre", torch.zeros(outputs))

@@ -75,6 +75,15 @@ class Question:
             off = [self._off(some, which) for some, which in self._parts(z)]
         return torch.cat(off).unflatten(0, z.shape[:3])
 
+    def targets(self, z: Tensor) -> Tensor:
+        """The target's output for inputs (masks, samples, images, *shape), without the last."""
+        with torch.no_grad():
+            outputs = [
+                _outputs(self.network, some, self.softmax).gather(1, self.target[which][:, None])
+                for some, which in self._parts(z)
+            ]
+        return torch.cat(outputs)[:, 0].unflatten(0, z.shape[:3])
+
     def with_gradient(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """As `distortion`, with the gradient of each difference by its input, shaped as `z`."""
         off, slopes = [], []
