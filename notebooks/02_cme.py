@@ -205,6 +205,9 @@ plots.show(
 )
 
 # %% [markdown]
+# ```{widget} sweep
+# ```
+#
 # A filter counts as a wavelet's if all five validity residuals are at most .01 and the infimum is above .01 ([background](../notebooks/00_background.ipynb)). So do {val}`cme:valid.share:.0%` of the {val}`cme:valid.fits` fits; the smallest γ with one that does not is {val}`cme:valid.first_failing_gamma:.2g`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cme-along", "caption": "Along γ, from DB5 ({val}`cme:data.source` data, medians over seeds, a line a λ): the five validity penalties, the distance of ψ from DB5's over its norm, and R² in cross-validation and on the test tracks."}}

@@ -1,0 +1,164 @@
+"""What the book's interactive figures are given: numbers and pictures, ready for a page.
+
+Every function returns what JSON can hold; ``book/_static/awd-widgets.js`` draws it.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from awdlib import clathrin, filters
+from awdlib.networks import SmallCNN
+
+SAMPLES = 256  # of the signals
+SCALES = 40
+QUANTITY = 4  # digits that a curve needs on a screen
+
+
+def base64_of(values: np.ndarray, kind: str) -> str:
+    """Little-endian numbers of a kind, ``"float32"`` or ``"uint8"``, as base64."""
+    kinds = {"float32": "<f4", "uint8": "u1"}
+    return base64.b64encode(np.ascontiguousarray(values, dtype=kinds[kind]).tobytes()).decode()
+
+
+def png(pixels: np.ndarray) -> str:
+    """An image of bytes, (height, width) or (3, height, width), as a data address."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    picture = pixels.transpose(1, 2, 0) if pixels.ndim == 3 else pixels
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def signals() -> dict[str, tuple[np.ndarray, str]]:
+    """Three signals of `SAMPLES` values and what there is to see, by name.
+
+    El Niño's is the sea surface temperature of every quarter that PyWavelets ships, less the mean
+    of all quarters of its season: 1950 to 2014, while the article's covers 1871 to 1997.
+    """
+    import pywt.data
+
+    t = np.arange(SAMPLES)
+    waves = np.where(t < SAMPLES // 2, np.sin(2 * np.pi * t / 32), np.sin(2 * np.pi * t / 8))
+    peak = np.zeros(SAMPLES)
+    peak[3 * SAMPLES // 4] = 1.0
+    years, temperature = pywt.data.nino()
+    years, temperature = years[:SAMPLES], temperature[:SAMPLES].reshape(-1, 4)
+    return {
+        "two sines": (
+            waves,
+            "A slow sine and then a fast one. The Fourier transform has both frequencies, but not "
+            "when; the wavelet transform shows which comes first.",
+        ),
+        "delta peak": (
+            peak,
+            "A single peak holds all frequencies alike: its Fourier transform is flat. The wavelet "
+            "transform points to where it is, the finer the scale the more sharply.",
+        ),
+        "El Niño": (
+            (temperature - temperature.mean(0)).ravel(),
+            f"Sea surface temperature of the equatorial Pacific, every quarter from {years[0]:.0f} "
+            f"to {years[-1]:.0f}, less the season's mean (PyWavelets' data). Cycles of three to "
+            "seven years come and go.",
+        ),
+    }
+
+
+def scalogram(values: np.ndarray) -> np.ndarray:
+    """Sizes of the continuous wavelet transform by a complex Morlet, (scales, time).
+
+    Periods from 2 to a half of the signal's length, evenly spaced in their logarithm, fine first.
+    """
+    import pywt
+
+    periods = np.geomspace(2, len(values) / 2, SCALES)
+    wavelet = "cmor1.5-1.0"
+    found, _ = pywt.cwt(values, periods * pywt.central_frequency(wavelet), wavelet)
+    return np.abs(found)
+
+
+def transforms() -> dict[str, Any]:
+    """Signals with their Fourier and wavelet transforms."""
+    made = []
+    for name, (values, text) in signals().items():
+        size = scalogram(values)
+        made.append({
+            "name": name, "text": text, "values": _rounded(values),
+            "spectrum": _rounded(np.abs(np.fft.rfft(values))),
+            "scalogram": base64_of(np.round(255 * size / size.max()), "uint8"),
+        })  # fmt: skip
+    return {"signals": made}
+
+
+def sweep(arrays: Mapping[str, np.ndarray], teacher: str, db5: float) -> dict[str, Any]:
+    """ψ, R² and validity of every (λ, γ) of the clathrin sweep from DB5, first seed.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Of the chapter's results.
+    teacher : str
+        ``"authors"`` or ``"ours"``.
+    db5 : float
+        R² of DB5 on the test tracks.
+    """
+    grid = clathrin.grid_of(arrays, teacher, "db5")
+    h = torch.from_numpy(grid["h"][:, :, 0]).double()
+    psi = filters.cascade(h.flatten(0, 1), level=3)[1].numpy()
+    chosen = np.argwhere(grid["chosen"][:, :, 0])
+    start = chosen[0] if len(chosen) else (0, 0)
+    return {
+        "lams": [f"{v:.2g}" for v in grid["lams"]], "gammas": [f"{v:.2g}" for v in grid["gammas"]],
+        "psi": [_rounded(one) for one in psi], "low": float(psi.min()), "high": float(psi.max()),
+        "r2": _rounded(grid["r2"][:, :, 0].ravel()), "cv": _rounded(grid["cv_r2"][:, :, 0].ravel()),
+        "valid": grid["valid"][:, :, 0].ravel().tolist(), "db5": round(db5, QUANTITY),
+        "start": [int(start[0]), int(start[1])],
+    }  # fmt: skip
+
+
+def network(model: SmallCNN, labels: Sequence[str]) -> dict[str, Any]:
+    """A small network's weights, its normalisations put into its convolutions."""
+    blocks = []
+    layers = list(model.body)
+    for convolution, norm in zip(layers[::4], layers[1::4], strict=True):
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        weight, bias = folded(convolution, norm)
+        blocks.append(_layer(weight, bias))
+    head = _layer(model.head.weight, model.head.bias)
+    return {"blocks": blocks, "head": head, "labels": list(labels)}
+
+
+def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias of the one convolution that a convolution and a normalisation are."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert convolution.bias is not None
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    weight = convolution.weight * scale[:, None, None, None]
+    return weight, (convolution.bias - norm.running_mean) * scale + norm.bias
+
+
+def drawing(model: SmallCNN, labels: Sequence[str], images: np.ndarray) -> dict[str, Any]:
+    """A network and images (images, 3, size, size) of bytes to draw masks on."""
+    return {
+        "size": images.shape[-1], "network": network(model, labels),
+        "images": [base64_of(one, "uint8") for one in images],
+    }  # fmt: skip
+
+
+def _layer(weight: torch.Tensor, bias: torch.Tensor) -> dict[str, str]:
+    values = {"weight": weight, "bias": bias}
+    return {k: base64_of(v.detach().contiguous().numpy(), "float32") for k, v in values.items()}
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(v), QUANTITY) for v in values]

@@ -1,0 +1,316 @@
+"""The interactive figures: their mathematics in node, their behaviour in a browser."""
+
+import functools
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pywt
+import torch
+
+from awdlib import results, widgets
+from awdlib.networks import SmallCNN
+
+ROOT = Path(__file__).parents[1]
+STATIC = ROOT / "book" / "_static"
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+from awd_widgets import data_of, html  # noqa: E402
+
+SCRIPTS = ("awd-maths.js", "awd-widgets.js")
+
+
+def node(expression: str, given: object) -> object:
+    """What an expression of M (the mathematics) and d (what is given) is in JavaScript."""
+    command = shutil.which("node")
+    if command is None:
+        pytest.skip("there is no node")
+    code = (
+        f"const M = require({json.dumps(str(STATIC / 'awd-maths.js'))});"
+        "const d = JSON.parse(require('fs').readFileSync(0));"
+        f"console.log(JSON.stringify({expression}))"
+    )
+    ran = subprocess.run([command, "-e", code], input=json.dumps(given), capture_output=True,
+                         text=True, check=True)  # fmt: skip
+    return json.loads(ran.stdout)
+
+
+def network(seed: int = 0) -> SmallCNN:
+    """A network whose normalisations have statistics of their own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = SmallCNN(4, (5, 6, 7, 8))
+        for _ in range(20):
+            model(torch.rand(16, 3, 32, 32))
+    return model.eval()
+
+
+# --- mathematics ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", [1, 3, 5])
+def test_the_haar_transform_is_pywavelets(level):
+    x = np.random.default_rng(0).normal(size=(32, 32))
+    found = node("Array.from(M.haar(d.x, 32, d.level))", {"x": x.ravel().tolist(), "level": level})
+    want = pywt.coeffs_to_array(pywt.wavedec2(x, "haar", level=level))[0]
+    np.testing.assert_allclose(np.reshape(found, (32, 32)), want, atol=1e-6)
+
+
+def test_the_network_is_torchs():
+    model, x = network(), torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    given = {"network": widgets.network(model, "abcd"), "x": x.flatten(1).tolist()}
+    found = node("d.x.map((x) => M.logits(M.network(d.network), Float32Array.from(x), 32))", given)
+    with torch.no_grad():
+        np.testing.assert_allclose(found, model(x), atol=1e-4)
+    shares = node("d.map((v) => M.softmax(v))", found)
+    np.testing.assert_allclose(shares, model(x).softmax(1).detach(), atol=1e-5)
+
+
+def test_noise_is_normal_and_comes_from_its_seed():
+    drawn = node("[1, 1, 2].map((s) => { const f = M.normal(s); "
+                 "return Array.from({ length: 20000 }, f); })", None)  # fmt: skip
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert np.mean(drawn[0]) == pytest.approx(0, abs=0.03)
+    assert np.std(drawn[0]) == pytest.approx(1, abs=0.02)
+    assert np.mean(np.abs(drawn[0]) < 1) == pytest.approx(0.6827, abs=0.015)
+    assert abs(np.corrcoef(drawn[0][1:], drawn[0][:-1])[0, 1]) < 0.03
+
+
+def test_what_is_masked_is_noise_of_the_images_mean_and_spread():
+    x = np.random.default_rng(0).uniform(0.4, 0.6, size=3 * 400)
+    mask = np.tile([1.0, 0.0], 200)
+    found = np.array(node("Array.from(M.perturbed(d.x, d.mask, M.normal(1)))",
+                          {"x": x.tolist(), "mask": mask.tolist()}))  # fmt: skip
+    kept = np.tile(mask, 3) == 1
+    np.testing.assert_allclose(found[kept], x[kept], rtol=1e-6)
+    assert found[~kept].mean() == pytest.approx(x.mean(), abs=0.01)
+    assert found[~kept].std() == pytest.approx(x.std(), rel=0.1)
+    assert node("M.distance([1, 2], [4, 6])", None) == 5
+
+
+# --- data ----------------------------------------------------------------------------------------
+
+
+def test_transforms_show_what_their_texts_say():
+    found = {one["name"]: one for one in widgets.transforms()["signals"]}
+    assert list(found) == ["two sines", "delta peak", "El Niño"]
+    spectrum = np.array(found["two sines"]["spectrum"])
+    assert sorted(np.argsort(spectrum)[-2:]) == [8, 32]  # periods of 32 and 8 in 256 samples
+    sizes = widgets.scalogram(widgets.signals()["two sines"][0])
+    periods = np.geomspace(2, 128, widgets.SCALES)
+    for place, period in ((64, 32), (192, 8)):
+        assert periods[sizes[:, place].argmax()] == pytest.approx(period, rel=0.15)
+    flat = np.array(found["delta peak"]["spectrum"])
+    np.testing.assert_allclose(flat, 1, atol=1e-3)
+    fine = widgets.scalogram(widgets.signals()["delta peak"][0])
+    assert (abs(fine[:5].argmax(1) - 192) <= 1).all()
+    assert "from 1950 to 2014" in found["El Niño"]["text"]
+    sizes = widgets.scalogram(widgets.signals()["El Niño"][0]).mean(1)
+    assert 3 < periods[sizes.argmax()] / 4 < 7  # years
+
+
+def test_the_sweeps_values_are_the_results():
+    stored = results.load("cme", "smoke", "accepted")
+    found = widgets.sweep(stored.arrays, "ours", stored["table1.db5.r2"])
+    count = len(found["lams"]) * len(found["gammas"])
+    assert all(len(found[key]) == count for key in ("psi", "r2", "cv", "valid"))
+    arrays = stored.arrays
+    first = (arrays["start"] == "db5") & (arrays["seed"] == arrays["seed"][0])
+    np.testing.assert_allclose(found["r2"], arrays["r2"][first], atol=1e-4)
+    i, j = found["start"]
+    assert found["cv"][i * len(found["gammas"]) + j] == max(found["cv"])
+
+
+def test_unknown_widgets_are_refused_and_data_cannot_end_the_script():
+    with pytest.raises(ValueError, match="there is no widget 'wheel'"):
+        data_of("wheel")
+    text = html("haar", {"a": "</script><b>"})
+    assert text.count("</script>") == 1
+    assert json.loads(re.search(r"json\">(.*)</script>", text)[1]) == {"a": "</script><b>"}
+
+
+# --- in a browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def page_path(tmp_path_factory) -> Path:
+    """A page with every widget, as the book has them."""
+    folder = tmp_path_factory.mktemp("page")
+    for name in (*SCRIPTS, "awd.css"):
+        shutil.copy(STATIC / name, folder)
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32)).astype(np.uint8)
+    given = {
+        "haar": {}, "transforms": data_of("transforms"), "sweep": data_of("sweep"),
+        "mask": widgets.drawing(network(), "abcd", images), "lambda": lambda_data(),
+    }  # fmt: skip
+    scripts = "".join(f'<script src="{name}"></script>' for name in SCRIPTS)
+    body = "".join(
+        f'<section class="bd-article" id="{name}"><figure id="still-{name}">still</figure>'
+        f"{html(name, data, f'still-{name}')}</section>"
+        for name, data in given.items()
+    )
+    path = folder / "page.html"
+    path.write_text(
+        f'<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">'
+        f'<link rel="stylesheet" href="awd.css">{scripts}{body}'
+    )
+    return path
+
+
+def lambda_data() -> dict:
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    one = {
+        "name": "cat", "label": "cat", "probability": "99 %", "image": widgets.png(grey),
+        "wavelet": [widgets.png(grey // k) for k in (1, 2, 3)],
+        "pixel": [widgets.png(255 - grey // k) for k in (1, 2, 3)],
+        "kept_wavelet": ["9 %", "5 %", "1 %"], "kept_pixel": ["20 %", "10 %", "2 %"],
+    }  # fmt: skip
+    return {"lams": ["1", "10", "100"], "images": [one, one | {"name": "coffee"}]}
+
+
+@pytest.fixture(scope="module")
+def served(page_path):
+    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {
+        "log_message": lambda *_: None
+    })  # fmt: skip
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(quiet, directory=page_path.parent)
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/{page_path.name}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=["file", "http"])
+def page(browser, page_path, request):
+    """The page, opened as a file or over http; fails on any error or request to elsewhere."""
+    at = page_path.as_uri() if request.param == "file" else request.getfixturevalue("served")
+    opened = browser.new_page(viewport={"width": 900, "height": 800}, has_touch=True)
+    faults = []
+    opened.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    start = at.rsplit("/", 1)[0]
+    opened.on("request", lambda r: None if r.url.startswith((start, "data:")) else
+              faults.append(r.url))  # fmt: skip
+    opened.goto(at)
+    yield opened
+    opened.close()
+    assert not faults
+
+
+def test_still_figures_give_way_on_a_screen_only(page):
+    for name in ("haar", "transforms", "sweep", "mask", "lambda"):
+        assert page.locator(f"#still-{name}").is_hidden()
+        assert page.locator(f"#{name} .awd-live").is_visible()
+    page.emulate_media(media="print")
+    for name in ("haar", "sweep"):
+        assert page.locator(f"#still-{name}").is_visible()
+        assert page.locator(f"#{name} .awd-live").is_hidden()
+
+
+def test_drawing_changes_the_transform(page):
+    said = page.locator("#haar [aria-live]")
+    page.get_by_role("button", name="Clear").click()
+    assert said.inner_text().startswith("0 of 4096 pixels are drawn; 0 of 4096")
+    canvas = page.locator("#haar canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 90)
+    page.mouse.up()
+    by_mouse = int(said.inner_text().split()[0])
+    assert by_mouse > 60
+    page.touchscreen.tap(box["x"] + 150, box["y"] + 20)
+    by_touch = int(said.inner_text().split()[0])
+    assert by_touch > by_mouse
+    canvas.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", " "):
+        page.keyboard.press(key)
+    assert int(said.inner_text().split()[0]) > by_touch
+
+
+def test_a_square_has_few_haar_coefficients(page):
+    page.locator("#haar").get_by_role("button", name="Square").click()
+    drawn, _, *rest = page.locator("#haar [aria-live]").inner_text().split()
+    text = " ".join(rest)
+    assert int(drawn) == 32 * 32
+    assert int(re.search(r"drawn; (\d+)", text)[1]) == 16  # 32 / 2³ squared: it lies on the grid
+
+
+def test_signals_can_be_chosen_by_keys(page):
+    live = page.locator("#transforms .awd-live")
+    before = live.locator("path").first.get_attribute("d")
+    live.get_by_label("two sines").focus()
+    page.keyboard.press("ArrowRight")
+    assert live.get_attribute("data-shown") == "delta peak"
+    assert live.locator("path").first.get_attribute("d") != before
+    live.get_by_label("El Niño").check()
+    assert "from 1950" in live.locator("[aria-live]").inner_text()
+
+
+def test_sliders_show_the_sweeps_own_values(page):
+    live, data = page.locator("#sweep .awd-live"), data_of("sweep")
+    for i, lam in enumerate(data["lams"]):
+        for j, gamma in enumerate(data["gammas"]):
+            live.get_by_label("sparsity λ").fill(str(i))
+            live.get_by_label("interpretation γ").fill(str(j))
+            assert live.get_attribute("data-shown") == f"{lam}, {gamma}"
+            r2 = data["r2"][i * len(data["gammas"]) + j]
+            assert f"{r2:.3f}" in live.locator("[aria-live]").inner_text()
+    live.get_by_label("sparsity λ").focus()
+    page.keyboard.press("Home")
+    assert live.get_attribute("data-shown").startswith(f"{data['lams'][0]}, ")
+
+
+def test_lambda_changes_the_masks(page):
+    live, data = page.locator("#lambda .awd-live"), lambda_data()
+    live.get_by_label("λ").fill("2")
+    assert live.get_attribute("data-shown") == "cat, 100"
+    sources = [live.locator("img").nth(k).get_attribute("src") for k in range(3)]
+    one = data["images"][0]
+    assert sources == [one["image"], one["wavelet"][2], one["pixel"][2]]
+    assert "1 % of the wavelet coefficients, 2 % of the pixels" in live.inner_text()
+    live.get_by_label("image").select_option(label="coffee")
+    assert live.get_attribute("data-shown") == "coffee, 100"
+
+
+def test_a_drawn_mask_is_judged_by_the_network(page):
+    live = page.locator("#mask .awd-live")
+    live.get_by_role("button", name="Keep all").click()
+    live.get_by_role("button", name="Predict").click()
+    live.get_by_text("Expected distortion 0.000").wait_for()
+    live.get_by_role("button", name="Keep nothing").click()
+    canvas = live.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 60)
+    page.mouse.up()
+    kept = int(live.locator("[aria-live]").inner_text().split()[0])
+    assert 3 < kept < 60
+    live.get_by_role("button", name="Predict").click()
+    live.get_by_text("Expected distortion").wait_for()
+    assert float(live.get_attribute("data-distortion")) > 1e-3
+    assert "of 16 draws" in live.locator("[aria-live]").inner_text()
