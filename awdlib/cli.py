@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 try:
@@ -92,6 +93,41 @@ if typer is not None:
 
         if not scorecard.compare():
             raise typer.Exit(1)
+
+    @app.command()
+    def explain(
+        path: Annotated[Path, typer.Argument(help="an image, or a folder of images")],
+        model: Annotated[str, typer.Option(help="package.module:function that makes a network")],
+        weights: Annotated[Path | None, typer.Option(help="its .safetensors")] = None,
+        out: Annotated[Path, typer.Option(help="folder for pictures and numbers")] = Path("."),
+        domain: Annotated[str, typer.Option(help="wavelets or pixels")] = "wavelets",
+        wavelet: Annotated[str, typer.Option(help="a name of PyWavelets")] = "db3",
+        level: Annotated[int, typer.Option(help="number of scales")] = 5,
+        lam: Annotated[float | None, typer.Option(help="sparsity; default as published")] = None,
+        spatial: Annotated[float, typer.Option(help="asks for dark pixels (ShearletX)")] = 0.0,
+        size: Annotated[int, typer.Option(help="pixels that the network takes")] = 224,
+        target: Annotated[int | None, typer.Option(help="class; default the answer")] = None,
+        normalise: Annotated[str, typer.Option(help="none or imagenet")] = "none",
+        steps: int = 200,
+        samples: int = 16,
+        lr: float = 0.05,
+        device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    ) -> None:
+        """Explain what in images a classifier's answers rest on."""
+        from awdlib.experiments import pick_device
+        from awdlib.masks import command
+
+        found = command.explain(
+            path, out, command.load_model(model, weights, normalise), domain=domain,
+            wavelet=wavelet, level=level, lam=lam, spatial=spatial, size=size, target=target,
+            device=pick_device(device, "laptop"), steps=steps, samples=samples, lr=lr,
+        )  # fmt: skip
+        for one in found:
+            print(
+                f"{one['image']}: class {one['target']} ({one['probability']:.1%}), kept "
+                f"{one['kept']:.1%}, distortion {one['distortion']:.2g} ± {one['error']:.1g}: "
+                f"{out / one['picture']}"
+            )
 
     @app.command()
     def doctor() -> None:

@@ -28,6 +28,16 @@ def write(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def png(pixels: np.ndarray) -> bytes:
+    """The bytes of a PNG of an image of bytes, (height, width) or (3, height, width)."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    picture = pixels.transpose(1, 2, 0) if pixels.ndim == 3 else pixels
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
 def write_set(place: Path, stem: str, contents: Mapping[str, bytes]) -> None:
     """Write the files of one stem, JSON last, then remove what only the previous JSON listed."""
     final = f"{stem}.json"

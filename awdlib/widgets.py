@@ -6,7 +6,6 @@ Every function returns what JSON can hold; ``book/_static/awd-widgets.js`` draws
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from awdlib import clathrin, filters
+from awdlib import clathrin, filters, store
 from awdlib.networks import SmallCNN
 
 SAMPLES = 256  # of the signals
@@ -30,12 +29,7 @@ def base64_of(values: np.ndarray, kind: str) -> str:
 
 def png(pixels: np.ndarray) -> str:
     """An image of bytes, (height, width) or (3, height, width), as a data address."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    picture = pixels.transpose(1, 2, 0) if pixels.ndim == 3 else pixels
-    Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(store.png(pixels)).decode()
 
 
 def signals() -> dict[str, tuple[np.ndarray, str]]:
