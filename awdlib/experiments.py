@@ -29,24 +29,34 @@ class Profile:
 
     Attributes
     ----------
-    lams, gammas : tuple of int
-        Places in the grids of λ and γ.
     dtype : torch.dtype
         Of networks and distillation; predictors are always judged in float64.
     """
 
+    dtype: torch.dtype = torch.float32
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields as results can keep them."""
+        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridProfile(Profile):
+    """A profile that sweeps a grid.
+
+    Attributes
+    ----------
+    lams, gammas : tuple of int
+        Places in the grids of λ and γ.
+    """
+
     lams: tuple[int, ...]
     gammas: tuple[int, ...]
-    dtype: torch.dtype = torch.float32
 
     @property
     def budget(self) -> int:
         """Fits of the grid of one seed: as many random wavelets make a group."""
         return len(self.lams) * len(self.gammas)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Its fields as results can keep them."""
-        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
 
 
 @dataclass(frozen=True)

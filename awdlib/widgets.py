@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 from awdlib import clathrin, filters, store
+from awdlib.explaining.setup import WAYS
+from awdlib.explaining.teachers import LABELS, network_of
 from awdlib.networks import SmallCNN
 
 SAMPLES = 256  # of the signals
@@ -118,6 +120,49 @@ def sweep(arrays: Mapping[str, np.ndarray], teacher: str, db5: float) -> dict[st
     }  # fmt: skip
 
 
+def drawing(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The shape network, and images to draw masks on.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Of the results of the chapter on masks: ``drawn_on`` and ``network_...``.
+    """
+    state = {
+        name.removeprefix("network_"): value
+        for name, value in arrays.items()
+        if name.startswith("network_")
+    }
+    images = arrays["drawn_on"]
+    return {
+        "size": images.shape[-1], "network": network(network_of("shape", state), LABELS["shape"]),
+        "images": [base64_of(one, "uint8") for one in images],
+    }  # fmt: skip
+
+
+def over_lambda(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What masks of photographs keep at every λ.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Of the results of the chapter on masks: ``lambda_...`` and ``kept_...``.
+    """
+    made, labels = [], LABELS["photograph"]
+    for k, image in enumerate(arrays["lambda_image"]):
+        answer = arrays["lambda_answer"][k]
+        one: dict[str, Any] = {
+            "name": labels[k], "label": labels[int(answer.argmax())], "image": png(image),
+            "probability": f"{answer.max():.0%}",
+        }  # fmt: skip
+        for name in ("wavelet", "pixel"):
+            one[name] = [png(picture) for picture in arrays[f"lambda_{name}"][:, k]]
+            one[f"kept_{name}"] = [f"{share:.1%}" for share in arrays[f"kept_{name}"][:, k]]
+        made.append(one)
+    lams = zip(WAYS["wavelet"].lams, WAYS["pixel"].lams, strict=True)
+    return {"lams": [f"{a:g} (pixels {b:g})" for a, b in lams], "images": made}
+
+
 def network(model: SmallCNN, labels: Sequence[str]) -> dict[str, Any]:
     """A small network's weights, its normalisations put into its convolutions."""
     blocks = []
@@ -139,14 +184,6 @@ def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[torch.Tensor, 
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     weight = convolution.weight * scale[:, None, None, None]
     return weight, (convolution.bias - norm.running_mean) * scale + norm.bias
-
-
-def drawing(model: SmallCNN, labels: Sequence[str], images: np.ndarray) -> dict[str, Any]:
-    """A network and images (images, 3, size, size) of bytes to draw masks on."""
-    return {
-        "size": images.shape[-1], "network": network(model, labels),
-        "images": [base64_of(one, "uint8") for one in images],
-    }  # fmt: skip
 
 
 def _layer(weight: torch.Tensor, bias: torch.Tensor) -> dict[str, str]:

@@ -158,9 +158,13 @@ def page_path(tmp_path_factory) -> Path:
     for name in (*SCRIPTS, "awd.css"):
         shutil.copy(STATIC / name, folder)
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32)).astype(np.uint8)
+    drawing = {
+        "size": 32, "network": widgets.network(network(), "abcd"),
+        "images": [widgets.base64_of(one, "uint8") for one in images],
+    }  # fmt: skip
     given = {
         "haar": {}, "transforms": data_of("transforms"), "sweep": data_of("sweep"),
-        "mask": widgets.drawing(network(), "abcd", images), "lambda": lambda_data(),
+        "mask": drawing, "lambda": lambda_data(),
     }  # fmt: skip
     scripts = "".join(f'<script src="{name}"></script>' for name in SCRIPTS)
     body = "".join(

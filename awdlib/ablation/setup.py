@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from awdlib.experiments import Profile, Signals
+from awdlib.experiments import GridProfile, Signals
 from awdlib.recovery.problem import Setting
 
 
 @dataclass(frozen=True)
-class Size(Profile):
+class Size(GridProfile):
     """How much a profile computes.
 
     Attributes

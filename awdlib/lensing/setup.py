@@ -14,7 +14,7 @@ from awdlib.datasets.cosmology import mapset, real, simulated
 from awdlib.datasets.cosmology.mapset import MapSet
 from awdlib.datasets.cosmology.simulated import CHUNK, PLANE_BYTES, Block, Recipe
 from awdlib.datasets.registry import DataError
-from awdlib.experiments import Profile
+from awdlib.experiments import GridProfile
 
 LAMS = np.array([0.005, 0.01, 0.02])
 GAMMAS = np.append(0, np.geomspace(0.001, 0.05, 10).round(5))
@@ -26,7 +26,7 @@ BELIEVABLE = 1000  # training maps a cosmology below which no claim about peak c
 
 
 @dataclass(frozen=True)
-class Size(Profile):
+class Size(GridProfile):
     """How much a profile computes.
 
     Attributes

@@ -33,6 +33,9 @@ def data_of(name: str) -> dict[str, Any]:
     if name == "sweep":
         stored, _ = shown_results("cme")
         return widgets.sweep(stored.arrays, stored["main.teacher"], stored["table1.db5.r2"])
+    if name in ("mask", "lambda"):
+        stored, _ = shown_results("masks")
+        return (widgets.drawing if name == "mask" else widgets.over_lambda)(stored.arrays)
     raise ValueError(f"there is no widget '{name}'")
 
 

@@ -1,0 +1,143 @@
+"""Explanations judged: curves of every method, pictures at equal rate, and the known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from awdlib import metrics
+from awdlib.datasets.images import Images
+from awdlib.explaining.setup import WAYS, Study, domain_of
+from awdlib.explaining.study import Masks
+from awdlib.explaining.teachers import Teacher
+from awdlib.masks import evaluate, relevance
+from awdlib.masks.distortion import Question, ask
+from awdlib.masks.evaluate import Curves
+from awdlib.masks.optimise import shown
+from awdlib.threads import one_thread
+
+LABELS = {
+    **{name: way.label for name, way in WAYS.items()},
+    "wam_ig": "WAM-IG", "wam_sg": "WAM-SG", "largest": "largest coefficients",
+    "random_wavelet": "random coefficients", "integrated_gradients": "integrated gradients",
+    "smoothgrad": "SmoothGrad", "saliency": "saliency", "grad_cam": "Grad-CAM",
+    "random_pixel": "random pixels",
+}  # fmt: skip
+RATE = 0.05  # of the entries, kept in the pictures that are compared
+AREAS = ("restored", "randomised", "inserted", "deleted", "faithfulness")
+PICTURES = ("at_rate", "inside", "roughness", "hallucination", "conciseness")
+SAMPLES = 2000  # of the bootstrap
+OVER = "95 %, images"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A method on one network.
+
+    Attributes
+    ----------
+    domain : str
+    curves : Curves
+    scores : dict of name to numpy.ndarray, shape (images,)
+        `AREAS` and `PICTURES`.
+    picture : torch.Tensor, shape (images, height, width)
+        What the first `RATE` of the entries show.
+    """
+
+    domain: str
+    curves: Curves
+    scores: dict[str, np.ndarray]
+    picture: Tensor
+
+
+def scores_of(
+    study: Study, teacher: Teacher, x: Tensor, target: Tensor, masks: Mapping[str, Tensor]
+) -> dict[str, tuple[str, Tensor]]:
+    """Domain and scores (images, entries) of every method of `LABELS`.
+
+    Parameters
+    ----------
+    masks : mapping of a way's name to (images, entries)
+        Their equal entries, such as zeros, come in a random order.
+    """
+    pixels, wavelets = domain_of("pixels"), domain_of("wavelets")
+    network = teacher.network
+    others = relevance.rivals(
+        network, network.body[-1], x, target, pixels, wavelets,
+        samples=study.size.attribution_samples,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    found = {
+        name: (WAYS[name].domain, mask + 1e-6 * torch.from_numpy(rng.random(tuple(mask.shape))))
+        for name, mask in masks.items()
+    }
+    found |= {
+        name: ("pixels" if domain is pixels else "wavelets", score)
+        for name, (domain, score) in others.items()
+    }
+    return {name: found[name] for name in LABELS}
+
+
+def judge(
+    study: Study, teacher: Teacher, images: Images, masks: Mapping[str, Tensor]
+) -> dict[str, Judged]:
+    """Every method of `LABELS` on one network and the images whose truth is known."""
+    x = images.x.to(study.size.dtype)
+    with one_thread():
+        questions = {
+            kind: (
+                ask(teacher.network, x, domain_of(kind), measure="l2"),
+                ask(teacher.network, x, domain_of(kind), perturbation_kind="constant"),
+            )
+            for kind in ("pixels", "wavelets")
+        }
+        target = questions["pixels"][0].target
+        found = {}
+        for name, (kind, score) in scores_of(study, teacher, x, target, masks).items():
+            noisy, averaged = questions[kind]
+            curves = evaluate.curves(noisy, averaged, score, samples=study.size.draws)
+            picture = shown(noisy, evaluate.masks_of(score, [RATE]).to(x))[0]
+            scores = curves.areas() | pictured(noisy, picture, images, curves)
+            found[name] = Judged(kind, curves, scores, picture)
+    return found
+
+
+def pictured(
+    question: Question, picture: Tensor, images: Images, curves: Curves
+) -> dict[str, np.ndarray]:
+    """Scores of pictures that keep `RATE` of the entries, (images,) each."""
+    grey = images.x.mean(1)
+    place = int(np.abs(curves.shares - RATE).argmin())
+    with torch.no_grad():
+        again = question.network(picture[:, None].clamp(0, 1).expand(-1, 3, -1, -1))
+    rows = torch.arange(len(picture))
+    kept = again.softmax(1)[rows, question.target].double().numpy()
+    whole = question.answer[rows, question.target].double().numpy()
+    return {
+        "at_rate": curves.restored[place],
+        "inside": evaluate.inside(picture, images.mask),
+        "roughness": evaluate.roughness(picture),
+        "hallucination": evaluate.hallucination(picture, grey),
+        "conciseness": evaluate.conciseness(kept, whole, picture, grey)["l1"],
+    }
+
+
+def interval_of(values: np.ndarray) -> dict[str, Any]:
+    """Mean over images with its 95 % bootstrap interval, as a claim's quantity."""
+    picks = np.random.default_rng(0).integers(len(values), size=(SAMPLES, len(values)))
+    return metrics.estimate(float(values.mean()), values[picks].mean(1), len(values), OVER)
+
+
+def difference(judged: Mapping[str, Judged], name: str, other: str, score: str) -> dict[str, Any]:
+    """A score of one method less another's, image by image."""
+    return interval_of(judged[name].scores[score] - judged[other].scores[score])
+
+
+def chosen(masks: Mapping[tuple[str, str], Masks], kind: str) -> dict[str, Tensor]:
+    """Masks (images, entries) of one network, by way, of its only λ."""
+    return {name: one.mask[0] for (k, name), one in masks.items() if k == kind}

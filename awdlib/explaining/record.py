@@ -1,0 +1,268 @@
+"""What a run of the mask explanations stores: the tables, numbers and arrays of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from awdlib import metrics
+from awdlib.datasets import images as packaged
+from awdlib.datasets.images import Images
+from awdlib.explaining.judging import (
+    AREAS,
+    LABELS,
+    PICTURES,
+    RATE,
+    Judged,
+    difference,
+    interval_of,
+)  # fmt: skip
+from awdlib.explaining.setup import LEVEL, SIDE, WAVELET, WAYS, Size, domain_of
+from awdlib.explaining.study import TOLERATED, Masks
+from awdlib.explaining.teachers import Teacher
+from awdlib.masks import evaluate
+from awdlib.masks.optimise import grey
+from awdlib.networks import count_parameters
+
+Pair = tuple[str, str]
+NETWORKS = ("shape", "texture")
+PUBLISHED_RIVALS = ("pixel", "integrated_gradients", "smoothgrad", "saliency", "random_wavelet",
+                    "random_pixel")  # fmt: skip
+SHOWN = 5  # images of the first figure
+DRAWN_ON = 6  # images of the widget
+KEPT = 0.1  # entries of a mask above this count as kept
+COMPACTED = 0.05  # of the entries whose energy is told
+
+
+def table_of_methods(judged: Mapping[str, Mapping[str, Judged]]) -> pd.DataFrame:
+    """A row a network and method: every score with its 95 % interval over images."""
+    rows = []
+    for kind, methods in judged.items():
+        for name, one in methods.items():
+            row: dict[str, Any] = {
+                "network": kind, "name": name, "label": LABELS[name], "domain": one.domain,
+                "n": len(one.picture),
+            }  # fmt: skip
+            for score in (*AREAS, *PICTURES):
+                found = interval_of(one.scores[score])
+                row |= {
+                    score: found["estimate"], f"{score}_low": found["low"],
+                    f"{score}_high": found["high"],
+                }  # fmt: skip
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def table_of_lambda(masks: Mapping[Pair, Masks], lams: Mapping[str, Sequence[float]]) -> Any:
+    """A row a way and λ: mean mask and distortion of the photographs."""
+    rows = []
+    for (_, name), one in masks.items():
+        size = one.mask.double().mean(2).numpy()
+        for k, lam in enumerate(lams[name]):
+            rows.append({
+                "name": name, "label": WAYS[name].label, "lam": lam, "mask": float(size[k].mean()),
+                "distortion": float(one.distortion[k].mean()), "n": size.shape[1],
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def table_of_settings(
+    fast: Mapping[Pair, Masks], slow: Mapping[Pair, Masks], chosen: Mapping[Pair, float]
+) -> pd.DataFrame:
+    """Published against fast settings on the same images: a row a network and way."""
+    rows = []
+    for pair, one in slow.items():
+        mine = fast[pair].mask[0, : one.mask.shape[1]]
+        theirs = one.mask[0]
+        both = [np.corrcoef(a, b)[0, 1] for a, b in zip(mine.numpy(), theirs.numpy(), strict=True)]
+        count = one.mask.shape[1]
+        rows.append({
+            "network": pair[0], "name": pair[1], "label": WAYS[pair[1]].label, "lam": chosen[pair],
+            "n": count, "correlation": float(np.mean(both)),
+            "mask_fast": float(mine.mean()), "mask_published": float(theirs.mean()),
+            "distortion_fast": float(fast[pair].distortion[0, :count].mean()),
+            "distortion_published": float(one.distortion[0].mean()),
+            "time_ratio": one.seconds / fast[pair].seconds,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def pooled(
+    judged: Mapping[str, Mapping[str, Judged]], name: str, other: str, score: str
+) -> dict[str, Any]:
+    """`judging.difference` over the images of both networks."""
+    values = [m[name].scores[score] - m[other].scores[score] for m in judged.values()]
+    return interval_of(np.concatenate(values))
+
+
+def claims_of(
+    judged: Mapping[str, Mapping[str, Judged]], on_photographs: Mapping[Pair, Masks]
+) -> dict[str, Any]:
+    """The quantities of the claims."""
+    mean = {
+        name: np.mean([m[name].scores["restored"].mean() for m in judged.values()])
+        for name in PUBLISHED_RIVALS
+    }
+    best = min(mean, key=lambda name: mean[name])
+    return {
+        "rate_distortion": pooled(judged, "wavelet", best, "restored"),
+        "roughness": pooled(judged, "wavelet", "pixel", "roughness"),
+        "hallucination": pooled(judged, "wavelet", "pixel", "hallucination"),
+        "sparser_with_lambda": sparser(on_photographs),
+        "compaction": compacted(),
+    }
+
+
+def sparser(masks: Mapping[Pair, Masks]) -> dict[str, Any]:
+    """Change of the mean wavelet mask from one λ to the next, the largest of all steps.
+
+    Each step's change is a mean over photographs; negative where masks always shrink.
+    """
+    one = next(one for (_, name), one in masks.items() if name == "wavelet")
+    change = np.diff(one.mask.double().mean(2).numpy(), axis=0)  # (steps, photographs)
+    worst = change[change.mean(1).argmax()]
+    return interval_of(worst)
+
+
+def compacted() -> dict[str, Any]:
+    """Energy in the largest entries of photographs: wavelet coefficients less pixels, no means."""
+    rows = [energies(kind)[1] for kind in ("wavelets", "pixels")]
+    return interval_of(rows[0] - rows[1]) | {"kind": "95 %, photographs"}
+
+
+def energies(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Energy curve (points, photographs) of grey photographs, and its value at `COMPACTED`.
+
+    The mean is taken off first: otherwise it alone would be most of the energy of either.
+    """
+    grey = torch.stack([
+        packaged.photograph(name, size=SIDE).mean(0, keepdim=True) for name in packaged.PHOTOGRAPHS
+    ]).double()  # fmt: skip
+    grey -= grey.mean((2, 3), keepdim=True)
+    domain = domain_of(kind, channels=1)
+    found = evaluate.compaction(domain.analyse(grey), evaluate.SHARES)
+    return found, found[int(np.abs(evaluate.SHARES - COMPACTED).argmin())]
+
+
+def numbers_of(
+    size: Size,
+    images: Images,
+    teachers: Mapping[str, Teacher],
+    chosen: Mapping[Pair, float],
+    judged: Mapping[str, Mapping[str, Judged]],
+    claims: Mapping[str, Any],
+    settings: pd.DataFrame | None,
+) -> dict[str, Any]:
+    """All numbers of the page, nested."""
+    words = {
+        f"{kind}_{score}": metrics.in_words(
+            difference(methods, "wavelet", "pixel", score), more="more than", less="less than"
+        )
+        for kind, methods in judged.items()
+        for score in ("restored", "inside", "roughness")
+    }
+    return {
+        "data": {"images": size.images, "photographs": size.photographs, "side": SIDE,
+                 "source": "simulated"},
+        "size": {
+            "wavelet": WAVELET, "level": LEVEL, "steps": size.steps, "samples": size.samples,
+            "lr": size.lr, "tuning": size.tuning, "tolerated": TOLERATED, "rate": RATE,
+            "published": size.published, "draws": size.draws,
+        },
+        "networks": {
+            kind: {"accuracy": one.accuracy, "parameters": count_parameters(one.network)}
+            for kind, one in teachers.items()
+        },
+        "chosen": {f"{kind}_{name}": lam for (kind, name), lam in chosen.items()},
+        "methods": {
+            kind: {
+                name: {score: float(one.scores[score].mean()) for score in (*AREAS, *PICTURES)}
+                for name, one in methods.items()
+            }
+            for kind, methods in judged.items()
+        },
+        "area": float(images.mask.double().mean()),
+        "claims": dict(claims),
+        "words": words,
+        "settings": _settings(settings),
+    }  # fmt: skip
+
+
+def _settings(frame: pd.DataFrame | None) -> dict[str, Any]:
+    names = ("correlation", "time_ratio", "distortion_fast", "distortion_published")
+    if frame is None or not len(frame):
+        return dict.fromkeys(names)
+    return {name: float(frame[name].mean()) for name in names}
+
+
+def arrays_of(
+    judged: Mapping[str, Mapping[str, Judged]], pictures: Mapping[str, Tensor]
+) -> dict[str, np.ndarray]:
+    """Curves and pictures of the page."""
+    arrays: dict[str, np.ndarray] = {"shares": evaluate.SHARES}
+    for kind, methods in judged.items():
+        for name, one in methods.items():
+            arrays[f"curve_{kind}_{name}"] = one.curves.restored.mean(1)
+    return arrays | {name: one.numpy().astype(np.float16) for name, one in pictures.items()}
+
+
+def shown_labels() -> dict[str, str]:
+    """Names of the arrays of `pictures_of`, and what the first figure calls them."""
+    return {
+        f"shown_{kind}_{name}": f"{kind} network,\n{WAYS[name].label}"
+        for kind in NETWORKS
+        for name in ("wavelet", "pixel")
+    }
+
+
+def titles_of(images: Images) -> list[str]:
+    """Shape and texture of the first images, in words."""
+    both = zip(images.shape[:SHOWN].tolist(), images.texture[:SHOWN].tolist(), strict=True)
+    return [f"{packaged.SHAPES[s]}, {packaged.TEXTURES[t]}" for s, t in both]
+
+
+def pictures_of(images: Images, masks: Mapping[Pair, Masks]) -> dict[str, Tensor]:
+    """What the masks of the first images keep, in grey, (images, height, width) each."""
+    found = {}
+    for kind in NETWORKS:
+        for name in ("wavelet", "pixel"):
+            domain, mask = domain_of(WAYS[name].domain), masks[kind, name].mask[0, :SHOWN]
+            rows = domain.analyse(images.x[:SHOWN].to(mask))
+            found[f"shown_{kind}_{name}"] = grey(domain, mask[:, None] * rows)
+    return found
+
+
+def widget_arrays(
+    teachers: Mapping[str, Teacher],
+    images: Images,
+    photographs: Tensor,
+    masks: Mapping[Pair, Masks],
+) -> dict[str, np.ndarray]:
+    """What the interactive figures are made of: a network, images, pictures of every λ."""
+    arrays = {
+        f"network_{name}": value.contiguous().float().numpy()
+        for name, value in teachers["shape"].network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    arrays["drawn_on"] = _bytes(images.x[:DRAWN_ON])
+    arrays["lambda_image"] = _bytes(photographs)
+    for (_, name), one in masks.items():
+        domain = domain_of(WAYS[name].domain)
+        rows = domain.analyse(photographs.to(one.mask))
+        arrays[f"lambda_{name}"] = _bytes(grey(domain, one.mask[:, :, None] * rows))
+        arrays[f"mask_{name}"] = one.mask.double().mean(2).numpy()
+        arrays[f"distortion_{name}"] = one.distortion
+        arrays[f"kept_{name}"] = (one.mask > KEPT).double().mean(2).numpy()
+    with torch.no_grad():
+        network = teachers["photograph"].network
+        arrays["lambda_answer"] = network(photographs.to(one.mask)).softmax(1).numpy()
+    return arrays
+
+
+def _bytes(x: Tensor) -> np.ndarray:
+    return (x.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

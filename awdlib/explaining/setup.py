@@ -1,0 +1,121 @@
+"""How much each profile of the mask explanations computes, and which ways to explain there are."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from awdlib.experiments import Profile
+from awdlib.masks.domains import Domain, Pixels, Wavelets
+
+WAVELET, LEVEL = "db3", 4  # the published wavelet; five scales there, of images of 256 pixels
+SIDE = 64  # of all images, in pixels
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to explain by a mask.
+
+    Attributes
+    ----------
+    label : str
+    domain : str
+        ``"wavelets"`` or ``"pixels"``.
+    lams : tuple of float
+        λ that are tried, small to large.
+    spatial : float
+        Weight of the grey picture's brightness.
+    """
+
+    label: str
+    domain: str
+    lams: tuple[float, ...]
+    spatial: float = 0.0
+
+
+# Each step of λ is a factor of √10; the published λ are of their range.
+WAYS = {
+    "wavelet": Way("wavelet mask", "wavelets", (0.63, 2.0, 6.3, 20.0, 63.0, 200.0)),
+    "wavelet_dark": Way(
+        "wavelet mask, dark", "wavelets", (0.63, 2.0, 6.3, 20.0, 63.0, 200.0), spatial=1.0
+    ),
+    "pixel": Way("pixel mask", "pixels", (0.126, 0.4, 1.26, 4.0, 12.6, 40.0)),
+}
+
+
+def domain_of(kind: str, channels: int = 3) -> Domain:
+    """Pixels or wavelet coefficients of images (channels, 64, 64)."""
+    shape = (channels, SIDE, SIDE)
+    return Pixels(shape) if kind == "pixels" else Wavelets(shape, WAVELET, level=LEVEL)
+
+
+@dataclass(frozen=True)
+class Size(Profile):
+    """How much a profile computes.
+
+    Attributes
+    ----------
+    train, held : int
+        Images that train a network, and that stop it early.
+    epochs : int
+        Of its training.
+    tested : int
+        Images its accuracy is measured on.
+    tuning : int
+        Images on which each way's λ is chosen; they are not judged.
+    images : int
+        Images that are explained and judged.
+    published : int
+        The first of these are explained with the published settings too.
+    steps, samples : int
+    lr : float
+        Of the fast setting.
+    photographs : int
+        Packaged photographs that are explained over all λ.
+    draws, attribution_samples : int
+        Of noise for the curves; of SmoothGrad and the path of integrated gradients.
+    seed : int
+    """
+
+    train: int
+    held: int
+    epochs: int
+    tested: int
+    tuning: int
+    images: int
+    published: int
+    steps: int
+    samples: int
+    lr: float
+    photographs: int
+    draws: int = 8
+    attribution_samples: int = 32
+    seed: int = 1
+
+
+SIZES = {
+    "smoke": Size(
+        train=300, held=100, epochs=2, tested=100, tuning=1, images=3, published=0, steps=6,
+        samples=2, lr=0.2, photographs=1, draws=2, attribution_samples=4, dtype=torch.float64,
+    ),
+    "laptop": Size(
+        train=6000, held=500, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=100,
+        samples=16, lr=0.1, photographs=2,
+    ),
+    "paper": Size(
+        train=6000, held=500, epochs=12, tested=2000, tuning=10, images=60, published=3, steps=200,
+        samples=16, lr=0.05, photographs=12,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every step needs: how much to compute, where pieces are kept, who helps."""
+
+    size: Size
+    ledger: Path | None = None
+    executor: Executor | None = None

@@ -1,0 +1,180 @@
+"""The experiment with mask explanations step by step, as its chapter runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from awdlib.datasets import images
+from awdlib.datasets.images import Images
+from awdlib.explaining.setup import SIDE, WAYS, Size, Study, Way, domain_of
+from awdlib.explaining.teachers import JUDGED, TUNING, Teacher, network_of
+from awdlib.ledger import Ledger, array_hash, code_hash, gather
+from awdlib.masks import distortion, domains, optimise, perturbations
+from awdlib.masks.distortion import ask, expected_distortion
+from awdlib.progress import progress
+from awdlib.threads import one_thread, reuse_memory
+
+CODE = (distortion, domains, optimise, perturbations)
+TOGETHER = 5  # images of a piece
+FINAL_DRAWS = 64  # of the distortion that is told
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Masks of some images by one way.
+
+    Attributes
+    ----------
+    mask : torch.Tensor, shape (lams, images, entries)
+    distortion : numpy.ndarray, shape (lams, images)
+        Expected, by draws that the optimiser did not see.
+    seconds : float
+        That an image took, for all λ.
+    """
+
+    mask: Tensor
+    distortion: np.ndarray
+    seconds: float
+
+
+def settings_of(size: Size) -> dict[str, Any]:
+    """The fast setting of a profile."""
+    return {"steps": size.steps, "samples": size.samples, "lr": size.lr}
+
+
+def judged_images(size: Size) -> Images:
+    """Images that are explained and judged; no network and no λ has seen them."""
+    return images.shapes_on_textures(size.images, seed=JUDGED, size=SIDE)
+
+
+def explain_piece(
+    kind: str,
+    state: Mapping[str, np.ndarray],
+    x: np.ndarray,
+    way: Way,
+    lams: Sequence[float],
+    settings: Mapping[str, Any],
+) -> dict[str, np.ndarray]:
+    """Masks of a few images: ``mask``, ``distortion``, ``seconds``."""
+    import time
+
+    reuse_memory()
+    began = time.perf_counter()
+    with one_thread():
+        question = ask(network_of(kind, dict(state)), torch.from_numpy(x), domain_of(way.domain))
+        found = optimise.explain(question, lam=lams, spatial=way.spatial, **settings)
+        off, _ = expected_distortion(question, found.mask, samples=FINAL_DRAWS, seed=1)
+    spent = (time.perf_counter() - began) / len(x)
+    return {
+        "mask": found.mask.numpy().astype(np.float32), "distortion": off.numpy(),
+        "seconds": np.array(spent),
+    }  # fmt: skip
+
+
+def explain_all(
+    study: Study,
+    teachers: Mapping[str, Teacher],
+    x: Tensor,
+    wanted: Mapping[tuple[str, str], Sequence[float]],
+    settings: Mapping[str, Any],
+    what: str,
+) -> dict[tuple[str, str], Masks]:
+    """Masks of images x by several networks and ways, a few images a piece.
+
+    Parameters
+    ----------
+    wanted : mapping of (kind of network, name of a way) to λ
+    settings : mapping
+        Of `awdlib.masks.optimise.explain`.
+    what : str
+        For the progress.
+    """
+    states = {
+        kind: {k: v.contiguous().numpy() for k, v in one.network.state_dict().items()}
+        for kind, one in teachers.items()
+    }
+    given, tasks = x.to(study.size.dtype).numpy(), []
+    for (kind, name), lams in wanted.items():
+        weights = array_hash(*states[kind].values())
+        for start in range(0, len(given), TOGETHER):
+            some = given[start : start + TOGETHER]
+            key = {
+                "network": weights, "images": array_hash(some), "way": name, "lams": list(lams),
+                "spatial": WAYS[name].spatial, **settings,
+            }  # fmt: skip
+            tasks.append((key, (kind, states[kind], some, WAYS[name], list(lams), settings)))
+    config = {"work": "masks", "code": code_hash(*CODE), "dtype": str(study.size.dtype)}
+    pieces = iter(gather(
+        Ledger(study.ledger, config) if study.ledger else None, tasks, explain_piece,
+        executor=study.executor, progress=progress(what),
+    ))  # fmt: skip
+    found = {}
+    for pair in wanted:
+        mine = [next(pieces) for _ in range(0, len(given), TOGETHER)]
+        found[pair] = Masks(
+            torch.from_numpy(np.concatenate([p["mask"] for p in mine], 1)),
+            np.concatenate([p["distortion"] for p in mine], 1),
+            float(np.mean([p["seconds"] for p in mine])),
+        )
+    return found
+
+
+def photographs(size: Size) -> Tensor:
+    """The first packaged photographs, (photographs, 3, 64, 64)."""
+    names = images.PHOTOGRAPHS[: size.photographs]
+    return torch.stack([images.photograph(name, size=SIDE) for name in names])
+
+
+def over_lambda(study: Study, teachers: Mapping[str, Teacher]) -> dict[tuple[str, str], Masks]:
+    """Masks of the photographs at every λ, by wavelets and by pixels."""
+    wanted = {("photograph", name): WAYS[name].lams for name in ("wavelet", "pixel")}
+    return explain_all(
+        study, teachers, photographs(study.size), wanted, settings_of(study.size),
+        "masks of photographs",
+    )  # fmt: skip
+
+
+def explain_judged(
+    study: Study, teachers: Mapping[str, Teacher], x: Tensor, lams: Mapping[tuple[str, str], float]
+) -> dict[tuple[str, str], Masks]:
+    """Masks of the images that are judged, each network and way at its λ."""
+    wanted = {pair: [lam] for pair, lam in lams.items()}
+    return explain_all(study, teachers, x, wanted, settings_of(study.size), "masks, judged images")
+
+
+def explain_slowly(
+    study: Study, teachers: Mapping[str, Teacher], x: Tensor, lams: Mapping[tuple[str, str], float]
+) -> dict[tuple[str, str], Masks]:
+    """Masks of the first of these images with the published settings; none where none is asked."""
+    count = study.size.published
+    if not count:
+        return {}
+    wanted = {pair: [lam] for pair, lam in lams.items() if pair[1] != "wavelet_dark"}
+    return explain_all(
+        study, teachers, x[:count], wanted, optimise.PUBLISHED, "masks, published settings"
+    )
+
+
+def tune(study: Study, teachers: Mapping[str, Teacher]) -> dict[tuple[str, str], float]:
+    """λ of each network and way: of its grid the largest that keeps the answer.
+
+    On images of their own, by the distortion averaged over them: at most `TOLERATED`. Where none
+    does, the smallest.
+    """
+    x = images.shapes_on_textures(study.size.tuning, seed=TUNING, size=SIDE).x
+    wanted = {(k, name): way.lams for k in ("shape", "texture") for name, way in WAYS.items()}
+    masks = explain_all(study, teachers, x, wanted, settings_of(study.size), "masks, choice of λ")
+    found = {}
+    for pair, one in masks.items():
+        good = one.distortion.mean(1) <= TOLERATED
+        found[pair] = wanted[pair][int(np.flatnonzero(good).max()) if good.any() else 0]
+    return found
+
+
+TOLERATED = 0.01  # expected squared change of the probability
