@@ -72,6 +72,20 @@ def curves(panels: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str]) -
     return fig
 
 
+def own(shares: np.ndarray, lines: Mapping[str, np.ndarray], labels: Mapping[str, str]) -> Figure:
+    """Curves of tracks: shares (points,), by name (points,)."""
+    fig, ax = figure(height=3.0)
+    styles = {"awd": (AWD, "-"), "db5": (STANDARD, "-"), "random": (CONTROL, "--"),
+              "samples": (CONTROL, ":")}  # fmt: skip
+    for name, text in labels.items():
+        colour, dashes = styles[name]
+        ax.plot(shares, lines[name], dashes, color=colour, lw=2, label=text)
+    ax.set(xlabel="share of the entries that are kept", ylabel="change of the prediction",
+           xlim=(0, 1), ylim=(0, None))  # fmt: skip
+    ax.legend()
+    return fig
+
+
 def along_lambda(panels: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Figure:
     """Mean mask and distortion of photographs against λ, a panel a way.
 

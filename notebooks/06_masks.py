@@ -20,14 +20,18 @@
 
 # %% tags=["parameters", "remove-cell"]
 profile: str = "smoke"
+data: str = "auto"
 
 # %% tags=["remove-cell"]
 
-from awdlib import masks_plots, plots, results, threads
-from awdlib.explaining import judging, printed, record, setup, study, teachers
+from awdlib import clathrin, filters, masks_plots, plots, results, threads
+from awdlib.datasets import cme
+from awdlib.explaining import judging, own, printed, record, setup, study, teachers
 
 size = setup.SIZES[profile]
-run = results.start("masks", profile, seeds=[size.seed], parameters={"profile": profile, **size.as_dict()})
+run = results.start(
+    "masks", profile, seeds=[size.seed], parameters={"profile": profile, "data": data, **size.as_dict()}
+)
 ledger = None if profile == "smoke" else results.folder("masks", "run") / "ledger"
 
 # %% tags=["remove-cell"]
@@ -39,6 +43,8 @@ with threads.processes(1 if profile == "smoke" else None) as executor:
     masks = study.explain_judged(work, taught, drawn.x, chosen)
     slow = study.explain_slowly(work, taught, drawn.x, chosen)
     on_photographs = study.over_lambda(work, taught)
+    asked = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size.tracks)
+    on_tracks = own.study_tracks(work, clathrin.signals_of(asked, dtype=size.dtype))
 
 # %% tags=["remove-cell"]
 judged = {kind: judging.judge(work, taught[kind], drawn, judging.chosen(masks, kind)) for kind in record.NETWORKS}
@@ -48,10 +54,12 @@ if slow:
     tables["settings"] = record.table_of_settings(masks, slow, chosen)
 
 # %% tags=["remove-cell"]
-numbers = record.numbers_of(size, drawn, taught, chosen, judged, claims, tables.get("settings"))
-arrays = record.arrays_of(judged, record.pictures_of(drawn, masks))
+numbers = record.numbers_of(
+    size, drawn, taught, chosen, judged, claims, tables.get("settings"), record.own_of(on_tracks, asked.source)
+)
+arrays = record.arrays_of(judged, record.pictures_of(drawn, masks), on_tracks)
 arrays |= record.widget_arrays(taught, drawn, study.photographs(size), on_photographs)
-res = run.save(numbers=numbers, tables=tables, arrays=arrays)
+res = run.save(numbers=numbers, tables=tables, arrays=arrays, files=asked.files)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-first", "caption": "The same images (simulated), explained for a network that names the shape and for one that names the texture: what the masks keep, in grey. The shape network should keep the shape, the texture network the background."}}
 rows = {label: res.arrays[name].astype(float) for name, label in record.shown_labels().items()}
@@ -92,8 +100,6 @@ plots.show(
 # (The article's table has the other sign in the exponent of the first than its text.)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-mother", "caption": "Mother wavelets ψ: Haar, the published db3, and DB5, where AWD starts."}}
-from awdlib import filters
-
 drawings = {}
 for name in ("haar", setup.WAVELET, "db5"):
     phi, psi, t = filters.cascade(filters.lowpass(name))
@@ -164,6 +170,19 @@ printed.curves(res.tables["methods"], "texture")
 printed.pictures(res.tables["methods"])
 
 # %% [markdown]
+# ## The paper's own teacher
+#
+# The same for the network that AWD was made for: an LSTM on clathrin tracks ({val}`masks:own.source`), explained by masks over its samples and over wavelet coefficients, on {val}`masks:own.tracks` test tracks. If the distilled wavelet holds what the network uses, fewer of its coefficients should keep the prediction.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-own", "caption": "Change of the LSTM's prediction (in its standard deviations over the test tracks) against the share of entries that are kept; means over {val}`masks:own.tracks` test tracks ({val}`masks:own.source`)."}}
+plots.show(
+    masks_plots.own(res.arrays["shares"], {name: res.arrays[f"own_{name}"] for name in own.LABELS}, own.LABELS),
+    alt="Change of the prediction against the share of entries kept, for the distilled wavelet, DB5, random wavelets and the samples themselves.",
+)
+
+# %% [markdown]
+# Area under these curves: AWD {val}`masks:own.awd.estimate:.3f` ({val}`masks:own.awd.low:.3f` to {val}`masks:own.awd.high:.3f`), DB5 {val}`masks:own.db5.estimate:.3f`, random wavelets {val}`masks:own.random.estimate:.3f`, samples {val}`masks:own.samples.estimate:.3f`. AWD's is *{val}`masks:own.words.db5`* DB5's, *{val}`masks:own.words.random`* that of random wavelets and *{val}`masks:own.words.samples`* that of samples.
+#
 # ## The claims, one by one
 #
 # ```{verdicts} masks

@@ -22,6 +22,8 @@ from awdlib.explaining.judging import (
     difference,
     interval_of,
 )  # fmt: skip
+from awdlib.explaining.own import LABELS as OWN
+from awdlib.explaining.own import Own
 from awdlib.explaining.setup import LEVEL, SIDE, WAVELET, WAYS, Size, domain_of
 from awdlib.explaining.study import TOLERATED, Masks
 from awdlib.explaining.teachers import Teacher
@@ -79,7 +81,7 @@ def table_of_settings(
     for pair, one in slow.items():
         mine = fast[pair].mask[0, : one.mask.shape[1]]
         theirs = one.mask[0]
-        both = [np.corrcoef(a, b)[0, 1] for a, b in zip(mine.numpy(), theirs.numpy(), strict=True)]
+        both = [_likeness(a, b) for a, b in zip(mine.numpy(), theirs.numpy(), strict=True)]
         count = one.mask.shape[1]
         rows.append({
             "network": pair[0], "name": pair[1], "label": WAYS[pair[1]].label, "lam": chosen[pair],
@@ -90,6 +92,11 @@ def table_of_settings(
             "time_ratio": one.seconds / fast[pair].seconds,
         })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _likeness(a: np.ndarray, b: np.ndarray) -> float:
+    """Correlation of two masks; 0 where one is the same everywhere."""
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
 
 
 def pooled(
@@ -157,6 +164,7 @@ def numbers_of(
     judged: Mapping[str, Mapping[str, Judged]],
     claims: Mapping[str, Any],
     settings: pd.DataFrame | None,
+    own: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
     words = {
@@ -190,6 +198,22 @@ def numbers_of(
         "claims": dict(claims),
         "words": words,
         "settings": _settings(settings),
+        "own": dict(own),
+    }  # fmt: skip
+
+
+def own_of(found: Own, source: str) -> dict[str, Any]:
+    """Areas of the tracks' curves with intervals, and in words AWD's against the others."""
+    others = [name for name in OWN if name != "awd"]
+    less = {name: found.difference("awd", name) for name in others}
+    return {
+        "source": source, "tracks": len(found.areas["awd"]),
+        **{name: interval_of(found.areas[name]) for name in OWN},
+        **{f"awd_minus_{name}": one for name, one in less.items()},
+        "words": {
+            name: metrics.in_words(one, more="larger than", less="smaller than")
+            for name, one in less.items()
+        },
     }  # fmt: skip
 
 
@@ -201,13 +225,14 @@ def _settings(frame: pd.DataFrame | None) -> dict[str, Any]:
 
 
 def arrays_of(
-    judged: Mapping[str, Mapping[str, Judged]], pictures: Mapping[str, Tensor]
+    judged: Mapping[str, Mapping[str, Judged]], pictures: Mapping[str, Tensor], own: Own
 ) -> dict[str, np.ndarray]:
     """Curves and pictures of the page."""
     arrays: dict[str, np.ndarray] = {"shares": evaluate.SHARES}
     for kind, methods in judged.items():
         for name, one in methods.items():
             arrays[f"curve_{kind}_{name}"] = one.curves.restored.mean(1)
+    arrays |= {f"own_{name}": curve for name, curve in own.curves.items()}
     return arrays | {name: one.numpy().astype(np.float16) for name, one in pictures.items()}
 
 
@@ -260,7 +285,7 @@ def widget_arrays(
         arrays[f"kept_{name}"] = (one.mask > KEPT).double().mean(2).numpy()
     with torch.no_grad():
         network = teachers["photograph"].network
-        arrays["lambda_answer"] = network(photographs.to(one.mask)).softmax(1).numpy()
+        arrays["lambda_answer"] = network(photographs.to(network.head.weight)).softmax(1).numpy()
     return arrays
 
 

@@ -36,13 +36,13 @@ class Way:
     spatial: float = 0.0
 
 
-# Each step of λ is a factor of √10; the published λ are of their range.
+# Each step of λ is a factor of √10; the largest is the published one.
 WAYS = {
-    "wavelet": Way("wavelet mask", "wavelets", (0.63, 2.0, 6.3, 20.0, 63.0, 200.0)),
+    "wavelet": Way("wavelet mask", "wavelets", (0.063, 0.2, 0.63, 2.0, 6.3, 20.0)),
     "wavelet_dark": Way(
-        "wavelet mask, dark", "wavelets", (0.63, 2.0, 6.3, 20.0, 63.0, 200.0), spatial=1.0
+        "wavelet mask, dark", "wavelets", (0.063, 0.2, 0.63, 2.0, 6.3, 20.0), spatial=1.0
     ),
-    "pixel": Way("pixel mask", "pixels", (0.126, 0.4, 1.26, 4.0, 12.6, 40.0)),
+    "pixel": Way("pixel mask", "pixels", (0.0126, 0.04, 0.126, 0.4, 1.26, 4.0)),
 }
 
 
@@ -75,6 +75,10 @@ class Size(Profile):
         Of the fast setting.
     photographs : int
         Packaged photographs that are explained over all λ.
+    tracks, lstm_epochs, distil_epochs : int
+        Simulated tracks (real ones are taken all), and epochs of their network and its wavelet.
+    tracks_explained, random_wavelets : int
+        Test tracks that are explained, and random wavelets beside the distilled one.
     draws, attribution_samples : int
         Of noise for the curves; of SmoothGrad and the path of integrated gradients.
     seed : int
@@ -91,6 +95,11 @@ class Size(Profile):
     samples: int
     lr: float
     photographs: int
+    tracks: int
+    lstm_epochs: int
+    distil_epochs: int
+    tracks_explained: int
+    random_wavelets: int
     draws: int = 8
     attribution_samples: int = 32
     seed: int = 1
@@ -99,15 +108,18 @@ class Size(Profile):
 SIZES = {
     "smoke": Size(
         train=300, held=100, epochs=2, tested=100, tuning=1, images=3, published=0, steps=6,
-        samples=2, lr=0.2, photographs=1, draws=2, attribution_samples=4, dtype=torch.float64,
+        samples=2, lr=0.2, photographs=1, tracks=200, lstm_epochs=2, distil_epochs=2,
+        tracks_explained=10, random_wavelets=1, draws=2, attribution_samples=4, dtype=torch.float64,
     ),
     "laptop": Size(
         train=6000, held=500, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=100,
-        samples=16, lr=0.1, photographs=2,
+        samples=16, lr=0.1, photographs=2, tracks=1618, lstm_epochs=100, distil_epochs=50,
+        tracks_explained=50, random_wavelets=3,
     ),
     "paper": Size(
         train=6000, held=500, epochs=12, tested=2000, tuning=10, images=60, published=3, steps=200,
-        samples=16, lr=0.05, photographs=12,
+        samples=16, lr=0.05, photographs=12, tracks=1618, lstm_epochs=200, distil_epochs=100,
+        tracks_explained=200, random_wavelets=20,
     ),
 }  # fmt: skip
 

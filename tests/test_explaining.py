@@ -1,0 +1,155 @@
+"""The experiment with mask explanations: what is judged was not seen, every number has its row."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from awdlib import paper
+from awdlib.explaining import judging, printed, record, setup, study, teachers
+from awdlib.explaining.setup import WAYS, Study
+from awdlib.explaining.study import Masks
+from awdlib.masks import evaluate
+
+TINY = replace(
+    setup.SIZES["smoke"], train=60, held=20, epochs=1, tested=30, tuning=1, images=2, steps=2,
+    photographs=2, published=1,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def work() -> Study:
+    return Study(TINY)
+
+
+@pytest.fixture(scope="module")
+def taught(work):
+    return teachers.teach(work)
+
+
+@pytest.fixture(scope="module")
+def masks(work, taught):
+    chosen = {(k, n): WAYS[n].lams[0] for k in record.NETWORKS for n in WAYS}
+    return study.explain_judged(work, taught, study.judged_images(TINY).x, chosen)
+
+
+@pytest.fixture(scope="module")
+def judged(work, taught, masks):
+    drawn = study.judged_images(TINY)
+    return {
+        kind: judging.judge(work, taught[kind], drawn, judging.chosen(masks, kind))
+        for kind in record.NETWORKS
+    }
+
+
+def test_networks_learn_their_own_labels_on_images_of_their_own():
+    seeds = [teachers.TRAINING, teachers.HELD, teachers.TESTING, teachers.TUNING, teachers.JUDGED]
+    assert len(set(seeds)) == 5
+    x, y = teachers.examples("texture", 4, 0, torch.float64)
+    same, shape = teachers.examples("shape", 4, 0, torch.float64)
+    assert torch.equal(x, same)
+    assert not torch.equal(y, shape)
+    assert x.dtype == torch.float64
+
+
+def test_a_networks_weights_survive_the_ledger(tmp_path):
+    kept = Study(TINY, ledger=tmp_path)
+    first, again = teachers.teach(kept), teachers.teach(kept)
+    x = torch.rand(2, 3, 64, 64).double()
+    for kind, one in first.items():
+        assert torch.equal(one.network(x), again[kind].network(x))
+        assert one.accuracy == again[kind].accuracy
+        assert not one.network.training
+
+
+def test_the_largest_lambda_that_keeps_the_answer_is_chosen(work, taught, monkeypatch):
+    def explained(study, teachers, x, wanted, settings, what):
+        assert len(x) == TINY.tuning
+        return {
+            pair: Masks(
+                torch.zeros(0), np.array([[0.0], [0.005], [0.009], [0.2], [0.005], [1.0]]), 0
+            )
+            if pair[1] == "wavelet"
+            else Masks(torch.zeros(0), np.ones((6, 1)), 0)
+            for pair in wanted
+        }
+
+    monkeypatch.setattr(study, "explain_all", explained)
+    chosen = study.tune(work, taught)
+    assert chosen["shape", "wavelet"] == WAYS["wavelet"].lams[4]
+    assert chosen["texture", "pixel"] == WAYS["pixel"].lams[0]
+
+
+def test_pieces_do_not_depend_on_how_many_images_there_are(work, taught, masks, monkeypatch):
+    monkeypatch.setattr(study, "TOGETHER", 1)
+    x = study.judged_images(TINY).x
+    pair = ("shape", "wavelet")
+    apart = study.explain_all(
+        work, taught, x, {pair: [WAYS["wavelet"].lams[0]]}, study.settings_of(TINY), "alone"
+    )[pair]
+    torch.testing.assert_close(apart.mask, masks[pair].mask)
+
+
+def test_every_method_is_judged_on_every_score(judged):
+    for methods in judged.values():
+        assert list(methods) == list(judging.LABELS)
+        for one in methods.values():
+            assert set(one.scores) == {*judging.AREAS, *judging.PICTURES}
+            for values in one.scores.values():
+                assert values.shape == (TINY.images,)
+                assert np.isfinite(values).all()
+            assert one.curves.restored.shape == (len(evaluate.SHARES), TINY.images)
+    frame = record.table_of_methods(judged)
+    assert len(frame) == 2 * len(judging.LABELS)
+    assert (frame["restored_low"] <= frame["restored"]).all()
+    assert (frame["restored"] <= frame["restored_high"]).all()
+    shown = printed.curves(frame, "shape")
+    assert len(shown) == len(judging.LABELS)
+    order = frame[frame["network"] == "shape"].sort_values("restored")["label"]
+    assert list(shown.index) == list(order)
+    assert len(printed.pictures(frame)) == len(frame)
+
+
+def test_every_claim_has_its_quantity(work, taught, judged):
+    over = study.over_lambda(work, taught)
+    made = record.claims_of(judged, over)
+    assert set(paper.quantities("masks")) <= set(made)
+    one = over["photograph", "wavelet"]
+    sizes = one.mask.double().mean((1, 2)).diff()
+    assert made["sparser_with_lambda"]["estimate"] == pytest.approx(float(sizes.max()))
+    assert made["compaction"]["low"] > 0.1
+    assert made["rate_distortion"]["n"] == 2 * TINY.images
+    frame = record.table_of_lambda(over, {n: WAYS[n].lams for n in ("wavelet", "pixel")})
+    assert len(frame) == 12
+    arrays = record.widget_arrays(taught, study.judged_images(TINY), study.photographs(TINY), over)
+    assert arrays["lambda_wavelet"].shape == (6, 2, 64, 64)
+    assert arrays["lambda_wavelet"].dtype == np.uint8
+    for kind in ("wavelet", "pixel"):
+        assert (arrays[f"kept_{kind}"] <= 1).all()
+
+
+def test_published_settings_are_held_against_fast_ones(work, taught, masks, monkeypatch):
+    monkeypatch.setitem(study.optimise.PUBLISHED, "steps", 3)
+    monkeypatch.setitem(study.optimise.PUBLISHED, "samples", 2)
+    chosen = {pair: WAYS[pair[1]].lams[0] for pair in masks}
+    slow = study.explain_slowly(work, taught, study.judged_images(TINY).x, chosen)
+    assert {pair[1] for pair in slow} == {"wavelet", "pixel"}
+    frame = record.table_of_settings(masks, slow, chosen)
+    assert isinstance(frame, pd.DataFrame)
+    assert len(frame) == 4
+    assert frame["correlation"].between(-1, 1).all()
+    assert study.explain_slowly(Study(replace(TINY, published=0)), taught, slow, chosen) == {}
+
+
+def test_pictures_are_the_first_images_under_their_masks(masks):
+    drawn = study.judged_images(TINY)
+    found = record.pictures_of(drawn, masks)
+    assert set(found) == set(record.shown_labels())
+    full = {pair: replace(one, mask=torch.ones_like(one.mask)) for pair, one in masks.items()}
+    whole = record.pictures_of(drawn, full)
+    torch.testing.assert_close(
+        whole["shown_shape_wavelet"].float(), drawn.x.mean(1), atol=1e-4, rtol=0
+    )
+    assert len(record.titles_of(drawn)) == TINY.images
