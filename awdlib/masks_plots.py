@@ -62,11 +62,11 @@ def curves(panels: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str]) -
             if name in lines:
                 colour, dashes, width = LINES[name]
                 ax.plot(lines["shares"], lines[name], dashes, color=colour, lw=width, label=text)
-        ax.set(xlabel="share of the entries that are kept", title=title, xscale="symlog",
-               xlim=(0, 1), ylim=(0, None))  # fmt: skip
+        ax.set(xlabel="share of the entries that are kept", title=title)  # fmt: skip
         ax.set_xscale("symlog", linthresh=0.05)
-        ax.set_xticks([0, 0.02, 0.05, 0.1, 0.2, 0.5, 1], ["0", "2 %", "5 %", "10 %", "20 %", "50 %",
-                                                         "100 %"])  # fmt: skip
+        ax.set(xlim=(0, 1), ylim=(0, None))
+        ticks = {0: "0", 0.02: "2 %", 0.05: "5 %", 0.1: "10 %", 0.2: "20 %", 1: "all"}
+        ax.set_xticks(list(ticks), list(ticks.values()))
     axes[0, 0].set_ylabel("distortion")
     axes[0, -1].legend(fontsize=7, ncols=2)
     return fig

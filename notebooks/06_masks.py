@@ -181,7 +181,7 @@ plots.show(
 )
 
 # %% [markdown]
-# Area under these curves: AWD {val}`masks:own.awd.estimate:.3f` ({val}`masks:own.awd.low:.3f` to {val}`masks:own.awd.high:.3f`), DB5 {val}`masks:own.db5.estimate:.3f`, random wavelets {val}`masks:own.random.estimate:.3f`, samples {val}`masks:own.samples.estimate:.3f`. AWD's is *{val}`masks:own.words.db5`* DB5's, *{val}`masks:own.words.random`* that of random wavelets and *{val}`masks:own.words.samples`* that of samples.
+# Area under these curves: AWD {val}`masks:own.awd.estimate:.3f` ({val}`masks:own.awd.low:.3f` to {val}`masks:own.awd.high:.3f`), DB5 {val}`masks:own.db5.estimate:.3f`, random wavelets {val}`masks:own.random.estimate:.3f`, samples {val}`masks:own.samples.estimate:.3f`. (A distilled filter is a wavelet only nearly, so its curve need not end at zero.) AWD's is *{val}`masks:own.words.db5`* DB5's, *{val}`masks:own.words.random`* that of random wavelets and *{val}`masks:own.words.samples`* that of samples.
 #
 # ## The claims, one by one
 #

@@ -121,7 +121,7 @@ def test_every_claim_has_its_quantity(work, taught, judged):
     assert made["sparser_with_lambda"]["estimate"] == pytest.approx(float(sizes.max()))
     assert made["compaction"]["low"] > 0.1
     assert made["rate_distortion"]["n"] == 2 * TINY.images
-    frame = record.table_of_lambda(over, {n: WAYS[n].lams for n in ("wavelet", "pixel")})
+    frame = record.table_of_lambda(over)
     assert len(frame) == 12
     arrays = record.widget_arrays(taught, study.judged_images(TINY), study.photographs(TINY), over)
     assert arrays["lambda_wavelet"].shape == (6, 2, 64, 64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,12 +60,12 @@ def table_of_methods(judged: Mapping[str, Mapping[str, Judged]]) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def table_of_lambda(masks: Mapping[Pair, Masks], lams: Mapping[str, Sequence[float]]) -> Any:
+def table_of_lambda(masks: Mapping[Pair, Masks]) -> pd.DataFrame:
     """A row a way and λ: mean mask and distortion of the photographs."""
     rows = []
     for (_, name), one in masks.items():
         size = one.mask.double().mean(2).numpy()
-        for k, lam in enumerate(lams[name]):
+        for k, lam in enumerate(WAYS[name].lams):
             rows.append({
                 "name": name, "label": WAYS[name].label, "lam": lam, "mask": float(size[k].mean()),
                 "distortion": float(one.distortion[k].mean()), "n": size.shape[1],
