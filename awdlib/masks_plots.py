@@ -72,17 +72,23 @@ def curves(panels: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str]) -
     return fig
 
 
-def own(shares: np.ndarray, lines: Mapping[str, np.ndarray], labels: Mapping[str, str]) -> Figure:
-    """Curves of tracks: shares (points,), by name (points,)."""
-    fig, ax = figure(height=3.0)
+def own(
+    shares: np.ndarray,
+    panels: Mapping[str, Mapping[str, np.ndarray]],
+    labels: Mapping[str, str],
+) -> Figure:
+    """Curves of the paper's own teachers: shares (points,), by title and name (points,)."""
+    fig, axes = figure(1, len(panels), height=3.0, squeeze=False)
     styles = {"awd": (AWD, "-"), "db5": (STANDARD, "-"), "random": (CONTROL, "--"),
               "samples": (CONTROL, ":")}  # fmt: skip
-    for name, text in labels.items():
-        colour, dashes = styles[name]
-        ax.plot(shares, lines[name], dashes, color=colour, lw=2, label=text)
-    ax.set(xlabel="share of the entries that are kept", ylabel="change of the prediction",
-           xlim=(0, 1), ylim=(0, None))  # fmt: skip
-    ax.legend()
+    for ax, (title, lines) in zip(axes[0], panels.items(), strict=True):
+        for name, text in labels.items():
+            colour, dashes = styles[name]
+            ax.plot(shares, lines[name], dashes, color=colour, lw=2, label=text)
+        ax.set(xlabel="share of the entries that are kept", title=title, xlim=(0, 1),
+               ylim=(0, None))  # fmt: skip
+    axes[0, 0].set_ylabel("change of the prediction")
+    axes[0, -1].legend()
     return fig
 
 

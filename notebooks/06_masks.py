@@ -44,7 +44,8 @@ with threads.processes(1 if profile == "smoke" else None) as executor:
     slow = study.explain_slowly(work, taught, drawn.x, chosen)
     on_photographs = study.over_lambda(work, taught)
     asked = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size.tracks)
-    on_tracks = own.study_tracks(work, clathrin.signals_of(asked, dtype=size.dtype))
+    of_own = {"tracks": own.study_tracks(work, clathrin.signals_of(asked, dtype=size.dtype))}
+    of_own["maps"] = own.study_maps(work, results.folder("masks", "run") / "lensing")
 
 # %% tags=["remove-cell"]
 judged = {kind: judging.judge(work, taught[kind], drawn, judging.chosen(masks, kind)) for kind in record.NETWORKS}
@@ -54,10 +55,10 @@ if slow:
     tables["settings"] = record.table_of_settings(masks, slow, chosen)
 
 # %% tags=["remove-cell"]
-numbers = record.numbers_of(
-    size, drawn, taught, chosen, judged, claims, tables.get("settings"), record.own_of(on_tracks, asked.source)
-)
-arrays = record.arrays_of(judged, record.pictures_of(drawn, masks), on_tracks)
+sources = {"tracks": asked.source, "maps": "simulated (lognormal shells)"}
+told = {name: record.own_of(of_own[name], source) for name, source in sources.items()}
+numbers = record.numbers_of(size, drawn, taught, chosen, judged, claims, tables.get("settings"), told)
+arrays = record.arrays_of(judged, record.pictures_of(drawn, masks), of_own)
 arrays |= record.widget_arrays(taught, drawn, study.photographs(size), on_photographs)
 res = run.save(numbers=numbers, tables=tables, arrays=arrays, files=asked.files)
 
@@ -170,18 +171,29 @@ printed.curves(res.tables["methods"], "texture")
 printed.pictures(res.tables["methods"])
 
 # %% [markdown]
-# ## The paper's own teacher
+# ## The paper's own teachers
 #
-# The same for the network that AWD was made for: an LSTM on clathrin tracks ({val}`masks:own.source`), explained by masks over its samples and over wavelet coefficients, on {val}`masks:own.tracks` test tracks. If the distilled wavelet holds what the network uses, fewer of its coefficients should keep the prediction.
+# The same for networks that AWD was made for: an LSTM on clathrin tracks ({val}`masks:own.tracks.source`) and a small ResNet that tells Ω_m from lensing maps ({val}`masks:own.maps.source`), each explained by masks over wavelet coefficients and over samples or pixels. If the distilled wavelet holds what the network uses, fewer of its coefficients should keep the prediction.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-own", "caption": "Change of the LSTM's prediction (in its standard deviations over the test tracks) against the share of entries that are kept; means over {val}`masks:own.tracks` test tracks ({val}`masks:own.source`)."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-own", "caption": "Change of the prediction (in its standard deviations over the test examples) against the share of entries that are kept. Left: means over {val}`masks:own.tracks.n` test tracks ({val}`masks:own.tracks.source`). Right: over {val}`masks:own.maps.n` test maps ({val}`masks:own.maps.source`)."}}
+panels = {
+    title: {name: res.arrays[f"{data}_{name}"] for name in own.LABELS}
+    for data, title in (("tracks", "LSTM, tracks"), ("maps", "ResNet, maps"))
+}
 plots.show(
-    masks_plots.own(res.arrays["shares"], {name: res.arrays[f"own_{name}"] for name in own.LABELS}, own.LABELS),
-    alt="Change of the prediction against the share of entries kept, for the distilled wavelet, DB5, random wavelets and the samples themselves.",
+    masks_plots.own(res.arrays["shares"], panels, own.LABELS),
+    alt="Change of the prediction against the share of entries kept, for the distilled wavelet, DB5, random wavelets and the samples or pixels themselves.",
 )
 
 # %% [markdown]
-# Area under these curves: AWD {val}`masks:own.awd.estimate:.3f` ({val}`masks:own.awd.low:.3f` to {val}`masks:own.awd.high:.3f`), DB5 {val}`masks:own.db5.estimate:.3f`, random wavelets {val}`masks:own.random.estimate:.3f`, samples {val}`masks:own.samples.estimate:.3f`. (A distilled filter is a wavelet only nearly, so its curve need not end at zero.) AWD's is *{val}`masks:own.words.db5`* DB5's, *{val}`masks:own.words.random`* that of random wavelets and *{val}`masks:own.words.samples`* that of samples.
+# | area under the curve | tracks | maps |
+# |---|---|---|
+# | AWD | {val}`masks:own.tracks.awd.estimate:.3f` ({val}`masks:own.tracks.awd.low:.3f` to {val}`masks:own.tracks.awd.high:.3f`) | {val}`masks:own.maps.awd.estimate:.3f` ({val}`masks:own.maps.awd.low:.3f` to {val}`masks:own.maps.awd.high:.3f`) |
+# | DB5 | {val}`masks:own.tracks.db5.estimate:.3f`; AWD's is *{val}`masks:own.tracks.words.db5`* it | {val}`masks:own.maps.db5.estimate:.3f`; AWD's is *{val}`masks:own.maps.words.db5`* it |
+# | random wavelets | {val}`masks:own.tracks.random.estimate:.3f`; AWD's is *{val}`masks:own.tracks.words.random`* it | {val}`masks:own.maps.random.estimate:.3f`; AWD's is *{val}`masks:own.maps.words.random`* it |
+# | samples, pixels | {val}`masks:own.tracks.samples.estimate:.3f`; AWD's is *{val}`masks:own.tracks.words.samples`* it | {val}`masks:own.maps.samples.estimate:.3f`; AWD's is *{val}`masks:own.maps.words.samples`* it |
+#
+# A distilled filter is a wavelet only nearly, so its curve need not end at zero.
 #
 # ## The claims, one by one
 #

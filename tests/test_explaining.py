@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from awdlib import paper
-from awdlib.explaining import judging, printed, record, setup, study, teachers
+from awdlib import dwt, filters, paper
+from awdlib.explaining import judging, own, printed, record, setup, study, teachers
 from awdlib.explaining.setup import WAYS, Study
 from awdlib.explaining.study import Masks
 from awdlib.masks import evaluate
@@ -153,3 +153,27 @@ def test_pictures_are_the_first_images_under_their_masks(masks):
         whole["shown_shape_wavelet"].float(), drawn.x.mean(1), atol=1e-4, rtol=0
     )
     assert len(record.titles_of(drawn)) == TINY.images
+
+
+class OneCoefficient(torch.nn.Module):
+    """Answers with one wavelet coefficient of DB5."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, 1, time) to (batch,)."""
+        return dwt.wavedec(x, filters.lowpass("db5").to(x), level=own.LEVEL)[1][:, 0, 7]
+
+
+def test_the_wavelet_that_a_network_uses_has_the_lower_curve():
+    x = torch.randn(12, 1, 40, generator=torch.Generator().manual_seed(0)).double().cumsum(-1)
+    work = Study(replace(TINY, steps=60, samples=8, lr=0.05, random_wavelets=2))
+    found = own.compare(work, OneCoefficient(), filters.lowpass("sym5"), x, target=0, what="x")
+    assert set(found.areas) == set(own.LABELS)
+    for other in ("awd", "random", "samples"):
+        assert found.areas["db5"].mean() < 0.5 * found.areas[other].mean(), other
+    told = record.own_of(found, "simulated")
+    assert told["words"]["db5"] == "larger than"
+    assert told["awd"]["n"] == told["n"] == 12
+    assert told["awd_minus_db5"]["estimate"] == pytest.approx(
+        told["awd"]["estimate"] - told["db5"]["estimate"]
+    )
+    assert found.curves["db5"][-1] == pytest.approx(0, abs=1e-9)

@@ -136,9 +136,7 @@ _INSIDE: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = (
 @cache
 def _texture(name: str) -> np.ndarray:
     """A texture, (512, 512), of mean 0 and standard deviation 1."""
-    import skimage.data
-
-    grey = getattr(skimage.data, name)().astype(float)
+    grey = _shipped(f"{name}.png").astype(float)
     return (grey - grey.mean()) / grey.std()
 
 
@@ -196,14 +194,21 @@ def _loaded(name: str) -> np.ndarray:
 
         path = str(get_sample_data("grace_hopper.jpg", asfileobj=False))
         return np.asarray(Image.open(path))
-    import skimage.data
-
-    makers = {
-        "tissue": "immunohistochemistry", "galaxies": "hubble_deep_field",
-        "motorcycle": "stereo_motorcycle",
+    files = {
+        "cat": "chelsea.png", "rocket": "rocket.jpg", "retina": "retina.jpg", "tissue": "ihc.png",
+        "galaxies": "hubble_deep_field.jpg", "motorcycle": "motorcycle_left.png",
     }  # fmt: skip
-    found = getattr(skimage.data, makers.get(name, name))()
-    return found[0] if isinstance(found, tuple) else found
+    return _shipped(files.get(name, f"{name}.png"))
+
+
+def _shipped(file: str) -> np.ndarray:
+    """An image that lies in scikit-image; its own loaders would look for newer ones elsewhere."""
+    from importlib.resources import files
+
+    from PIL import Image
+
+    with (files("skimage") / "data" / file).open("rb") as stream:
+        return np.asarray(Image.open(stream))
 
 
 def crops(count: int, *, seed: int, size: int = SIZE) -> tuple[Tensor, Tensor]:

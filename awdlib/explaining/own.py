@@ -1,14 +1,15 @@
-"""Masks for the paper's own teacher: does AWD's wavelet lower the rate-distortion curve?
+"""Masks for the paper's own teachers: does AWD's wavelet lower the rate-distortion curve?
 
-An LSTM is trained on clathrin tracks and distilled; then test tracks are explained by masks over
-coefficients of the distilled wavelet, of DB5, where it started, of random wavelets, and over the
-samples themselves.
+A network is trained, on clathrin tracks or on lensing maps, and distilled. Then test examples are
+explained by masks over coefficients of the distilled wavelet, of DB5, where it started, of random
+wavelets, and over samples or pixels themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from awdlib.experiments import Signals
 from awdlib.explaining.judging import interval_of
 from awdlib.explaining.setup import Study
 from awdlib.ledger import gather
+from awdlib.lensing import setup as lensing_setup
+from awdlib.lensing import study as lensing
 from awdlib.masks import evaluate, optimise
 from awdlib.masks.distortion import ask
 from awdlib.masks.domains import Domain, Pixels, Wavelets
@@ -31,20 +34,20 @@ from awdlib.threads import one_thread
 
 LEVEL = 4
 LAM = 0.1  # of the masks, in units of the prediction's variance
-LABELS = {"awd": "AWD", "db5": "DB5", "random": "random wavelets", "samples": "samples"}
+LABELS = {"awd": "AWD", "db5": "DB5", "random": "random wavelets", "samples": "samples or pixels"}
 
 
 @dataclass(frozen=True)
 class Own:
-    """Areas under rate-distortion curves of tracks.
+    """Areas under rate-distortion curves of test examples.
 
     Attributes
     ----------
-    areas : dict of name to numpy.ndarray, shape (tracks,)
+    areas : dict of name to numpy.ndarray, shape (examples,)
         As of `LABELS`; of random wavelets the mean over draws. In units of the standard deviation
         of the network's predictions.
     curves : dict of name to numpy.ndarray, shape (points,)
-        Means over tracks.
+        Means over examples.
     h : torch.Tensor, shape (taps,)
         The distilled filter.
     """
@@ -54,7 +57,7 @@ class Own:
     h: Tensor
 
     def difference(self, name: str, other: str) -> dict[str, Any]:
-        """Area of one less that of another, track by track."""
+        """Area of one less that of another, example by example."""
         return interval_of(self.areas[name] - self.areas[other])
 
 
@@ -68,11 +71,16 @@ def domains_of(shape: tuple[int, ...], h: Tensor, draws: int) -> list[tuple[str,
     return every + [("random", Wavelets(shape, one, level=LEVEL)) for one in drawn]
 
 
-def explain_tracks(
-    network: torch.nn.Module, x: Tensor, domain: Domain, spread: float, settings: dict[str, Any]
+def explain_one(
+    network: torch.nn.Module,
+    x: Tensor,
+    domain: Domain,
+    target: int,
+    spread: float,
+    settings: dict[str, Any],
 ) -> dict[str, np.ndarray]:
-    """Rate-distortion curve (points, tracks) of masks over one domain: ``restored``."""
-    options: dict[str, Any] = {"softmax": False, "clip": None, "target": 0}
+    """Rate-distortion curve (points, examples) of masks over one domain: ``restored``."""
+    options: dict[str, Any] = {"softmax": False, "clip": None, "target": target, "at_once": 256}
 
     def scaled(some: Tensor) -> Tensor:
         return network(some) / spread
@@ -87,8 +95,25 @@ def explain_tracks(
     return {"restored": found.restored}
 
 
+def compare(
+    study: Study, network: torch.nn.Module, h: Tensor, x: Tensor, *, target: int, what: str
+) -> Own:
+    """Masks of x (examples, *shape) for an output of a network, over each of `domains_of`."""
+    size = study.size
+    with torch.no_grad(), one_thread():
+        out = network(x)
+    spread = float((out if out.ndim == 1 else out[:, target]).std())
+    settings = {"steps": size.steps, "samples": size.samples, "lr": size.lr}
+    every = domains_of(tuple(x.shape[1:]), h, size.random_wavelets)
+    pieces = gather(
+        None, [({}, (network, x, domain, target, spread, settings)) for _, domain in every],
+        explain_one, executor=study.executor, progress=progress(what),
+    )  # fmt: skip
+    return _summed(every, [piece["restored"] for piece in pieces], h)
+
+
 def study_tracks(study: Study, signals: Signals) -> Own:
-    """Train, distil and explain; see the module."""
+    """Train an LSTM on tracks, distil it at the published (λ, γ), and explain test tracks."""
     size = study.size
     network = train_lstm(signals, seed=size.seed, epochs=size.lstm_epochs)
     h = distill(
@@ -96,22 +121,32 @@ def study_tracks(study: Study, signals: Signals) -> Own:
         epochs=size.distil_epochs, level=LEVEL,
     ).h  # fmt: skip
     x = signals.x_test[: size.tracks_explained]
-    with torch.no_grad():
-        spread = float(network(signals.x_test).std())
-    settings = {"steps": size.steps, "samples": size.samples, "lr": size.lr}
-    every = domains_of(tuple(x.shape[1:]), h, size.random_wavelets)
-    pieces = gather(
-        None, [({}, (network, x, domain, spread, settings)) for _, domain in every],
-        explain_tracks, executor=study.executor, progress=progress("masks of tracks"),
-    )  # fmt: skip
-    return _summed(every, [piece["restored"] for piece in pieces], h)
+    return compare(study, network, h, x, target=0, what="masks of tracks")
+
+
+def study_maps(study: Study, folder: Path) -> Own:
+    """Train a ResNet on simulated maps (lognormal shells), distil it, and explain test maps.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where maps are made.
+    """
+    size = study.size
+    work = lensing.Study(size.lensing, folder, study.executor, keep=study.ledger is not None)
+    maps = lensing.simulate(work)
+    trained = lensing.teach(work, maps)
+    h = lensing.distil(work, maps, trained).h[-1, -1, 0]
+    places = np.linspace(0, len(maps.test) - 1, size.maps_explained).astype(int)
+    x = maps.test.read(places).to(size.dtype)
+    return compare(study, trained.model, h, x, target=lensing_setup.TARGET, what="masks of maps")
 
 
 def _summed(every: Sequence[tuple[str, Domain]], curves: Sequence[np.ndarray], h: Tensor) -> Own:
     by: dict[str, list[np.ndarray]] = {}
     for (name, _), curve in zip(every, curves, strict=True):
         by.setdefault(name, []).append(curve)
-    means = {name: np.mean(some, 0) for name, some in by.items()}  # (points, tracks)
+    means = {name: np.mean(some, 0) for name, some in by.items()}  # (points, examples)
     return Own(
         {n: np.trapezoid(one, evaluate.SHARES, axis=0) for n, one in means.items()},
         {n: one.mean(1) for n, one in means.items()}, h,

@@ -96,7 +96,8 @@ def table_of_settings(
 
 def _likeness(a: np.ndarray, b: np.ndarray) -> float:
     """Correlation of two masks; 0 where one is the same everywhere."""
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
+    a, b = a.astype(float), b.astype(float)
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
 
 
 def pooled(
@@ -164,7 +165,7 @@ def numbers_of(
     judged: Mapping[str, Mapping[str, Judged]],
     claims: Mapping[str, Any],
     settings: pd.DataFrame | None,
-    own: Mapping[str, Any],
+    own: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
     words = {
@@ -198,16 +199,16 @@ def numbers_of(
         "claims": dict(claims),
         "words": words,
         "settings": _settings(settings),
-        "own": dict(own),
+        "own": {name: dict(one) for name, one in own.items()},
     }  # fmt: skip
 
 
 def own_of(found: Own, source: str) -> dict[str, Any]:
-    """Areas of the tracks' curves with intervals, and in words AWD's against the others."""
+    """Areas of curves with intervals, and in words AWD's against the others."""
     others = [name for name in OWN if name != "awd"]
     less = {name: found.difference("awd", name) for name in others}
     return {
-        "source": source, "tracks": len(found.areas["awd"]),
+        "source": source, "n": len(found.areas["awd"]),
         **{name: interval_of(found.areas[name]) for name in OWN},
         **{f"awd_minus_{name}": one for name, one in less.items()},
         "words": {
@@ -225,14 +226,17 @@ def _settings(frame: pd.DataFrame | None) -> dict[str, Any]:
 
 
 def arrays_of(
-    judged: Mapping[str, Mapping[str, Judged]], pictures: Mapping[str, Tensor], own: Own
+    judged: Mapping[str, Mapping[str, Judged]],
+    pictures: Mapping[str, Tensor],
+    own: Mapping[str, Own],
 ) -> dict[str, np.ndarray]:
     """Curves and pictures of the page."""
     arrays: dict[str, np.ndarray] = {"shares": evaluate.SHARES}
     for kind, methods in judged.items():
         for name, one in methods.items():
             arrays[f"curve_{kind}_{name}"] = one.curves.restored.mean(1)
-    arrays |= {f"own_{name}": curve for name, curve in own.curves.items()}
+    for data, found in own.items():
+        arrays |= {f"{data}_{name}": curve for name, curve in found.curves.items()}
     return arrays | {name: one.numpy().astype(np.float16) for name, one in pictures.items()}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from awdlib.experiments import Profile
+from awdlib.lensing import setup as lensing
 from awdlib.masks.domains import Domain, Pixels, Wavelets
 
 WAVELET, LEVEL = "db3", 4  # the published wavelet; five scales there, of images of 256 pixels
@@ -79,6 +80,9 @@ class Size(Profile):
         Simulated tracks (real ones are taken all), and epochs of their network and its wavelet.
     tracks_explained, random_wavelets : int
         Test tracks that are explained, and random wavelets beside the distilled one.
+    lensing : awdlib.lensing.setup.Size
+        Of the maps, their network and its one wavelet.
+    maps_explained : int
     draws, attribution_samples : int
         Of noise for the curves; of SmoothGrad and the path of integrated gradients.
     seed : int
@@ -100,26 +104,36 @@ class Size(Profile):
     distil_epochs: int
     tracks_explained: int
     random_wavelets: int
+    lensing: lensing.Size
+    maps_explained: int
     draws: int = 8
     attribution_samples: int = 32
     seed: int = 1
 
 
+# One fit: the second λ and the sixth γ of the maps' grid.
+MAPS = replace(lensing.SIZES["smoke"], lams=(1,), gammas=(5,))
+
 SIZES = {
     "smoke": Size(
         train=300, held=100, epochs=2, tested=100, tuning=1, images=3, published=0, steps=6,
         samples=2, lr=0.2, photographs=1, tracks=200, lstm_epochs=2, distil_epochs=2,
-        tracks_explained=10, random_wavelets=1, draws=2, attribution_samples=4, dtype=torch.float64,
+        tracks_explained=10, random_wavelets=1, draws=2, lensing=MAPS, maps_explained=4,
+        attribution_samples=4, dtype=torch.float64,
     ),
     "laptop": Size(
         train=6000, held=500, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=100,
         samples=16, lr=0.1, photographs=2, tracks=1618, lstm_epochs=100, distil_epochs=50,
-        tracks_explained=50, random_wavelets=3,
+        tracks_explained=50, random_wavelets=3, maps_explained=20,
+        lensing=replace(MAPS, train=400, width=8, epochs=6, awd_maps=40, awd_epochs=10),
     ),
     "paper": Size(
         train=6000, held=500, epochs=12, tested=2000, tuning=10, images=60, published=3, steps=200,
         samples=16, lr=0.05, photographs=12, tracks=1618, lstm_epochs=200, distil_epochs=100,
-        tracks_explained=200, random_wavelets=20,
+        tracks_explained=200, random_wavelets=20, maps_explained=60,
+        lensing=replace(
+            lensing.SIZES["laptop"], lams=(1,), gammas=(5,), seeds=(1,), fidelity={}
+        ),
     ),
 }  # fmt: skip
 
