@@ -193,7 +193,7 @@ plots.show(
 # | random wavelets | {val}`masks:own.tracks.random.estimate:.3f`; AWD's is *{val}`masks:own.tracks.words.random`* it | {val}`masks:own.maps.random.estimate:.3f`; AWD's is *{val}`masks:own.maps.words.random`* it |
 # | samples, pixels | {val}`masks:own.tracks.samples.estimate:.3f`; AWD's is *{val}`masks:own.tracks.words.samples`* it | {val}`masks:own.maps.samples.estimate:.3f`; AWD's is *{val}`masks:own.maps.words.samples`* it |
 #
-# A distilled filter is a wavelet only nearly, so its curve need not end at zero.
+# A distilled filter is a wavelet only nearly, so its curve need not end at zero. And a track of 40 samples has 72 coefficients: most atoms are cut by its ends, so replacing one coefficient moves others.
 #
 # ## The claims, one by one
 #
