@@ -37,7 +37,17 @@ class Profile:
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields as results can keep them."""
-        return {**asdict(self), "dtype": str(self.dtype).removeprefix("torch.")}
+        return _named(asdict(self))
+
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields with the names of types instead of types, those of profiles within too."""
+    return {
+        name: _named(value) if isinstance(value, dict)
+        else str(value).removeprefix("torch.") if isinstance(value, torch.dtype)
+        else value
+        for name, value in fields.items()
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
