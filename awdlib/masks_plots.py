@@ -119,3 +119,36 @@ def compaction(shares: np.ndarray, lines: Mapping[str, np.ndarray]) -> Figure:
            xlim=(0, 0.5), ylim=(0, 1.02))  # fmt: skip
     ax.legend()
     return fig
+
+
+def transforms(signals: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Signals, the sizes of their Fourier transforms, and of their wavelet transforms.
+
+    Parameters
+    ----------
+    signals : mapping of name to (values (time,), scalogram (scales, time))
+    """
+    fig, axes = figure(3, len(signals), height=4.6, squeeze=False)
+    for column, (name, (values, sizes)) in zip(axes.T, signals.items(), strict=True):
+        column[0].plot(values, color=AWD, lw=1)
+        column[0].set(title=name, xticks=[])
+        column[1].plot(np.abs(np.fft.rfft(values)), color=STANDARD, lw=1)
+        column[1].set(xlabel="frequency", xticks=[], ylim=(0, None))
+        column[2].imshow(sizes, aspect="auto", cmap="gray")
+        column[2].set(xlabel="time", xticks=[], yticks=[])
+    for ax, label in zip(axes[:, 0], ("signal", "Fourier", "wavelet\n(fine above)"), strict=True):
+        ax.set_ylabel(label)
+    return fig
+
+
+def pictures(named: Mapping[str, np.ndarray], *, rows: int = 1) -> Figure:
+    """Grey (height, width) or coloured (3, height, width) pictures between 0 and 1, in rows."""
+    columns = -(-len(named) // rows)
+    fig, axes = figure(rows, columns, height=rows * 7.0 / columns + 0.2, squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (title, one) in zip(axes.flat, named.items(), strict=False):
+        shown = one.transpose(1, 2, 0) if one.ndim == 3 else one
+        ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
+        ax.set_title(title, fontsize=8)
+    return fig

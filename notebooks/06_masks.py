@@ -24,7 +24,7 @@ data: str = "auto"
 
 # %% tags=["remove-cell"]
 
-from awdlib import clathrin, filters, masks_plots, plots, results, threads
+from awdlib import clathrin, filters, masks_plots, plots, results, threads, widgets
 from awdlib.datasets import cme
 from awdlib.explaining import judging, own, printed, record, setup, study, teachers
 
@@ -87,8 +87,16 @@ plots.show(
 # As in CartoonX, the distortion is the squared change of the probability of the network's own answer, ξ is noise with the mean and spread of each scale, and the L1 norm is divided by the number of entries.
 #
 # Draw what the network may see, then let it answer. Unselected pixels become noise; the same network as in the figure above runs in the page itself.
-#
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-drawn", "caption": "An image (simulated), a mask that keeps a box, and what the network sees: noise outside the box."}}
+plots.show(
+    masks_plots.pictures(printed.drawn_mask(drawn.x[0])),
+    alt="An image of a shape before a texture, a mask with a white box, and the image with noise everywhere outside the box.",
+)
+
+# %% [markdown]
 # ```{widget} mask
+# :replaces: fig-masks-drawn
 # ```
 #
 # ## Pixels, frequencies, wavelets
@@ -112,13 +120,30 @@ plots.show(
 
 # %% [markdown]
 # A Fourier transform tells which frequencies a signal has, a wavelet transform also when.
-#
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-transforms", "caption": "Three signals, the sizes of their Fourier transforms, and of their wavelet transforms by a complex Morlet wavelet. El Niño: sea surface temperature of every quarter from 1950 on, less the season's mean (real)."}}
+signals = {name: (values, widgets.scalogram(values)) for name, (values, _) in widgets.signals().items()}
+plots.show(
+    masks_plots.transforms(signals),
+    alt="Two sines one after the other, a delta peak, and El Niño: the Fourier transform has the frequencies, the wavelet transform also when they occur.",
+)
+
+# %% [markdown]
 # ```{widget} transforms
+# :replaces: fig-masks-transforms
 # ```
 #
 # In two dimensions each scale has three kinds of details: across, down and diagonal. A drawn square needs few coefficients.
-#
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-haar", "caption": "A disc and the sizes of its Haar coefficients (square roots, for the eye): averages at the upper left, then three scales of details."}}
+plots.show(
+    masks_plots.pictures(printed.haar_of_disc()),
+    alt="A white disc, and its Haar transform: a small disc at the upper left, and thin outlines in the quadrants of details.",
+)
+
+# %% [markdown]
 # ```{widget} haar
+# :replaces: fig-masks-haar
 # ```
 #
 # ### Photographs are sparse in wavelets
@@ -139,8 +164,15 @@ plots.show(
     alt="The mean of the mask falls as lambda grows, for wavelet masks and for pixel masks, while the distortion rises.",
 )
 
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-photographs", "caption": "A packaged photograph (real), and what wavelet masks and pixel masks keep of it in grey, from the smallest λ to the largest."}}
+plots.show(
+    masks_plots.pictures(printed.photograph_rows(res), rows=2),
+    alt="A photograph and what masks keep of it as lambda grows: smooth patches by wavelets, scattered dots by pixels, ever fewer.",
+)
+
 # %% [markdown]
 # ```{widget} lambda
+# :replaces: fig-masks-photographs
 # ```
 #
 # ## Do wavelet masks need less?

@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pywt
+import torch
+from torch import Tensor
 
 from awdlib.datasets import images
 from awdlib.explaining.judging import LABELS
 from awdlib.explaining.setup import WAYS
+from awdlib.masks.domains import Pixels
+from awdlib.masks.perturbations import Gaussian
 
 TITLES = {"shape": "shape network", "texture": "texture network"}
 CURVES = ("restored", "randomised", "inserted", "deleted", "faithfulness")
@@ -58,6 +63,37 @@ def pictures(frame: pd.DataFrame) -> pd.DataFrame:
         for row in frame.to_dict("records")
     ]
     return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def drawn_mask(x: Tensor) -> dict[str, np.ndarray]:
+    """An image (3, height, width), a box as a mask, and the image with noise outside the box."""
+    side = x.shape[-1]
+    mask = torch.zeros(side, side)
+    mask[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4] = 1
+    domain = Pixels(tuple(x.shape))
+    rows = domain.analyse(x[None])
+    noise = Gaussian(rows, domain).draw(mask.reshape(1, 1, -1), np.random.default_rng(0), 1)[0, 0]
+    seen = domain.synthesise(mask.reshape(-1) * rows + (1 - mask.reshape(-1)) * noise)[0]
+    return {"image": x.numpy(), "mask": mask.numpy(), "what it sees": seen.clamp(0, 1).numpy()}
+
+
+def haar_of_disc(size: int = 64) -> dict[str, np.ndarray]:
+    """A disc and the square roots of its Haar coefficients' sizes, as a widget begins."""
+    grid = np.arange(size) - (size - 1) / 2
+    disc = (np.hypot(grid[:, None], grid) < 20).astype(float)
+    sizes = np.abs(pywt.coeffs_to_array(pywt.wavedec2(disc, "haar", level=3))[0])
+    return {"disc": disc, "Haar transform": np.sqrt(sizes / sizes.max())}
+
+
+def photograph_rows(res: Any) -> dict[str, np.ndarray]:
+    """The first photograph, and what masks of every λ keep: wavelets, then pixels."""
+    image = res.arrays["lambda_image"][0] / 255
+    found: dict[str, np.ndarray] = {}
+    for name in ("wavelet", "pixel"):
+        found[f"photograph{' ' * (name == 'pixel')}"] = image
+        for k, lam in enumerate(WAYS[name].lams):
+            found[f"{name}s, λ = {lam:g}"] = res.arrays[f"lambda_{name}"][k, 0] / 255
+    return found
 
 
 def credits() -> pd.DataFrame:
