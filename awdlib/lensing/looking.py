@@ -100,7 +100,7 @@ def plant(study: Study, maps: Split, trained: Trained, h: torch.Tensor) -> Expos
     test = artefact.planted(maps.test)
     deceived = teacher.train(
         artefact.planted(maps.train.take(rows)), artefact.planted(maps.select),
-        width=min(8, size.width), epochs=epochs, dtype=size.dtype, device=study.device,
+        width=min(16, size.width), epochs=epochs, dtype=size.dtype, device=study.device,
         ledger=study.ledger, progress=progress("network with an artefact, epochs"),
     )  # fmt: skip
     some = test.spread_out(size.looked_at)
