@@ -9,6 +9,8 @@ from torch import nn
 from awdlib.networks import (
     ClathrinLSTM,
     FeedForward,
+    SmallCNN,
+    channels_last,
     count_parameters,
     lstm_from_state,
     train,
@@ -195,3 +197,30 @@ def test_progress():
 def test_diverging_training_is_refused():
     with pytest.raises(ValueError, match="training diverged in epoch 1: lower lr"):
         fitted(lr=1e200)
+
+
+@pytest.mark.parametrize(("widths", "last"), [((16, 32), True), ((8, 16), False), ((5,), False)])
+def test_channels_are_last_only_where_it_is_safe(widths, last):
+    model = SmallCNN(3, widths)
+    with torch.no_grad():
+        before = model(torch.ones(2, 3, 16, 16))
+    kept = [w for w in model.parameters() if w.ndim == 4 and w.shape[1] > 1]
+    form = torch.channels_last
+    assert all(w.is_contiguous(memory_format=form) == last for w in kept)
+    channels_last(model)
+    assert_allclose(model(torch.ones(2, 3, 16, 16)).detach(), before, rtol=1e-5)
+
+
+def test_a_classifier_learns_and_its_steps_can_fade():
+    x = torch.rand(120, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0].mean((1, 2)) > x[:, 1].mean((1, 2))).long()
+    curves = []
+    for anneal in (False, True):
+        torch.manual_seed(0)
+        model = SmallCNN(2, (4, 4))
+        options = {"seed": 1, "epochs": 15, "batch_size": 20, "anneal": anneal}
+        curve = train(model, x, y, x, y, loss=nn.functional.cross_entropy, lr=3e-2, **options)
+        curves.append(curve)
+        assert min(curve) < 0.6 * np.log(2)
+    assert curves[0] != curves[1]
+    assert abs(curves[1][-1] - curves[1][-2]) < abs(curves[0][-1] - curves[0][-2]) + 0.05
