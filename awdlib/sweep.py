@@ -217,8 +217,10 @@ class _Chains:
         gamma = float(self.gammas[len(before)])
         start = before[-1]["h"] if before else self.start
         chained = not before
-        fixed = (self.lams, gamma, self.seeds, self.rows, self.settings)
-        return self.x, self.gradients, start, chained, *fixed
+        rows = self.rows and {seed: _sent(index) for seed, index in self.rows.items()}
+        slopes = None if self.gradients is None else _sent(self.gradients)
+        fixed = (self.lams, gamma, self.seeds, rows, self.settings)
+        return _sent(self.x), slopes, _sent(start), chained, *fixed
 
     def find(self, j: int) -> dict[str, np.ndarray] | None:
         """The finished piece of the j-th γ, if there is one."""
@@ -253,22 +255,40 @@ class _Chains:
         })  # fmt: skip
 
 
+def _sent(value: Any) -> Any:
+    """What goes to a worker: arrays for tensors of the CPU.
+
+    A tensor would be moved into shared memory by the thread that sends it, while this one may be
+    reading it to hash it: the next batch then had a key that no later run would find.
+    """
+    return value.numpy() if isinstance(value, torch.Tensor) and not value.is_cuda else value
+
+
+def _received(value: Any) -> Any:
+    """The inverse of `_sent`."""
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+
 def _compute(
-    x: torch.Tensor,
-    gradients: torch.Tensor | None,
+    x: Any,
+    gradients: Any,
     start: str | torch.Tensor | np.ndarray,
     chained: bool,
     lams: np.ndarray,
     gamma: float,
     seeds: tuple[int, ...],
-    rows: Mapping[int, torch.Tensor] | None,
+    rows: Mapping[int, Any] | None,
     settings: dict[str, Any],
 ) -> dict[str, np.ndarray]:
     """One piece: the chains of all λ and these seeds at one γ, filters (chains, taps) and losses.
 
+    Examples, gradients and rows come as `_sent`.
+
     The first γ is `chained` along λ, each from the previous λ's filters; at a later one all chains
     train at once, each from where it was.
     """
+    x, gradients = _received(x), _received(gradients)
+    rows = rows and {seed: _received(index) for seed, index in rows.items()}
     own = gradients is not None and gradients.ndim == x.ndim + 1
 
     def fit(start: Any, lams: np.ndarray) -> dict[str, np.ndarray]:

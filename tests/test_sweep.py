@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from awdlib import attribution
+from awdlib import attribution, filters
 from awdlib import sweep as module
 from awdlib.distill import distill
 from awdlib.sweep import published_grids, sweep
@@ -109,6 +109,42 @@ def test_processes_change_nothing(count):
                        progress=lambda *a: told.append(a), **arguments)  # fmt: skip
     assert torch.equal(spread.h, sweep(X, seeds_per_batch=1, **arguments).h)
     assert told == [(2 * k, 12) for k in range(1, 7)]
+
+
+class Watching(ThreadPoolExecutor):
+    """Notes what would be sent to another process."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.sent = []
+
+    def submit(self, task, *arguments):
+        self.sent.append(arguments)
+        return super().submit(task, *arguments)
+
+
+def test_no_tensor_is_moved_into_shared_memory_while_it_may_be_hashed(tmp_path):
+    """A tensor sent to a worker is moved by another thread: keys of later batches were wrong."""
+    x = torch.cat([X] * len(SEEDS))
+    slopes = torch.cat([SLOPES] * len(SEEDS))
+    rows = {s: torch.arange(len(X)) + k * len(X) for k, s in enumerate(SEEDS)}
+    arguments = {
+        "gradients": slopes, "lams": LAMS, "gammas": GAMMAS, "seeds": SEEDS, "rows": rows,
+        "start": filters.lowpass("db2"), "ledger": tmp_path, "seeds_per_batch": 1, **QUICK,
+    }  # fmt: skip
+    with Watching() as watching:
+        sweep(x, executor=watching, **arguments)
+
+    def tensors(value):
+        if isinstance(value, dict):
+            return [t for one in value.values() for t in tensors(one)]
+        return [value] if isinstance(value, torch.Tensor) else []
+
+    assert watching.sent
+    assert not [t for sent in watching.sent for one in sent for t in tensors(one)]
+    with Watching() as again:
+        sweep(x, executor=again, **arguments)
+    assert not again.sent  # every piece is found
 
 
 def test_a_fit_that_fails_stops_the_sweep_and_keeps_what_is_done(tmp_path):
