@@ -49,7 +49,8 @@ with threads.processes(1 if profile == "smoke" else None) as executor:
 
 # %% tags=["remove-cell"]
 judged = {kind: judging.judge(work, taught[kind], drawn, judging.chosen(masks, kind)) for kind in record.NETWORKS}
-claims = record.claims_of(judged, on_photographs)
+energy = record.energies()
+claims = record.claims_of(judged, on_photographs, energy)
 tables = {"methods": record.table_of_methods(judged), "lambda": record.table_of_lambda(on_photographs)}
 if slow:
     tables["settings"] = record.table_of_settings(masks, slow, chosen)
@@ -58,7 +59,7 @@ if slow:
 sources = {"tracks": asked.source, "maps": "simulated (lognormal shells)"}
 told = {name: record.own_of(of_own[name], source) for name, source in sources.items()}
 numbers = record.numbers_of(size, drawn, taught, chosen, judged, claims, tables.get("settings"), told)
-arrays = record.arrays_of(judged, record.pictures_of(drawn, masks), of_own)
+arrays = record.arrays_of(judged, record.pictures_of(drawn, masks), of_own, energy)
 arrays |= record.widget_arrays(taught, drawn, study.photographs(size), on_photographs)
 res = run.save(numbers=numbers, tables=tables, arrays=arrays, files=asked.files)
 
@@ -74,7 +75,7 @@ plots.show(
 # :class: important
 # On {val}`masks:data.images` images whose truth is known:
 #
-# - Wavelet masks have a rate-distortion area of {val}`masks:methods.shape.wavelet.restored:.3f` on the shape network and {val}`masks:methods.texture.wavelet.restored:.3f` on the texture network; pixel masks {val}`masks:methods.shape.pixel.restored:.3f` and {val}`masks:methods.texture.pixel.restored:.3f`; the order that WAM-IG gives, in a single pass over the network, {val}`masks:methods.shape.wam_ig.restored:.3f` and {val}`masks:methods.texture.wam_ig.restored:.3f`; the largest coefficients, without any network, {val}`masks:methods.shape.largest.restored:.3f` and {val}`masks:methods.texture.largest.restored:.3f`. (Smaller is better.)
+# - Wavelet masks have a rate-distortion area of {val}`masks:methods.shape.wavelet.restored:.3f` on the shape network and {val}`masks:methods.texture.wavelet.restored:.3f` on the texture network; pixel masks {val}`masks:methods.shape.pixel.restored:.3f` and {val}`masks:methods.texture.pixel.restored:.3f`; the order that WAM-IG gives, from a few gradients instead of a search, {val}`masks:methods.shape.wam_ig.restored:.3f` and {val}`masks:methods.texture.wam_ig.restored:.3f`; the largest coefficients, without any network, {val}`masks:methods.shape.largest.restored:.3f` and {val}`masks:methods.texture.largest.restored:.3f`. Smaller is better: the area of wavelet masks is *{val}`masks:words.shape_restored`* that of pixel masks on the shape network, and *{val}`masks:words.texture_restored`* it on the texture network.
 # - Of what the masks keep for the shape network, wavelets have {val}`masks:methods.shape.wavelet.inside:.0%` of the energy inside the true shape, pixels {val}`masks:methods.shape.pixel.inside:.0%` (the shape is {val}`masks:area:.0%` of an image).
 # ```
 #
@@ -148,11 +149,11 @@ plots.show(
 #
 # ### Photographs are sparse in wavelets
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-compaction", "caption": "Energy of 12 packaged photographs (real; grey, without their means) in their largest wavelet coefficients and in their largest pixels; thin lines are single photographs."}}
-curves = {"wavelet coefficients": record.energies("wavelets")[0], "pixels": record.energies("pixels")[0]}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-compaction", "caption": "Energy of {val}`masks:data.packaged` packaged photographs (real; grey, without their means) in their largest wavelet coefficients and in their largest pixels; thin lines are single photographs."}}
+curves = {"wavelet coefficients": res.arrays["energy_wavelets"], "pixels": res.arrays["energy_pixels"]}
 plots.show(
     masks_plots.compaction(res.arrays["shares"], curves),
-    alt="Share of the energy against the share of entries kept: the curve of wavelet coefficients rises much faster than that of pixels.",
+    alt="Share of the energy against the share of entries kept, largest first: a curve for wavelet coefficients and one for pixels, with thin lines for single photographs.",
 )
 
 # %% [markdown]
@@ -161,13 +162,13 @@ plots.show(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-lambda", "caption": "Mean of the mask (thin: single photographs) and distortion against λ, for a network that names {val}`masks:data.photographs` packaged photographs (real)."}}
 plots.show(
     masks_plots.along_lambda(printed.lambda_panels(res)),
-    alt="The mean of the mask falls as lambda grows, for wavelet masks and for pixel masks, while the distortion rises.",
+    alt="Mean of the mask and distortion against lambda, a panel for wavelet masks and one for pixel masks.",
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-photographs", "caption": "A packaged photograph (real), and what wavelet masks and pixel masks keep of it in grey, from the smallest λ to the largest."}}
 plots.show(
     masks_plots.pictures(printed.photograph_rows(res), rows=2),
-    alt="A photograph and what masks keep of it as lambda grows: smooth patches by wavelets, scattered dots by pixels, ever fewer.",
+    alt="A photograph and what masks of growing lambda keep of it in grey, a row for wavelet masks and one for pixel masks.",
 )
 
 # %% [markdown]
@@ -182,7 +183,7 @@ plots.show(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-curves", "caption": "Distortion (length of the change of all probabilities) against the share of entries that are kept, most relevant first; means over {val}`masks:data.images` images (simulated). Entries are wavelet coefficients (blue) or pixels (other colours)."}}
 plots.show(
     masks_plots.curves(printed.curve_panels(res), judging.LABELS),
-    alt="Distortion against the share of entries kept, for the shape and the texture network: wavelet orders fall off earlier than pixel orders.",
+    alt="Distortion against the share of entries kept, for the shape and the texture network; lines in blue are orders of wavelet coefficients, other colours orders of pixels.",
 )
 
 # %% [markdown]
@@ -225,7 +226,7 @@ plots.show(
 # | random wavelets | {val}`masks:own.tracks.random.estimate:.3f`; AWD's is *{val}`masks:own.tracks.words.random`* it | {val}`masks:own.maps.random.estimate:.3f`; AWD's is *{val}`masks:own.maps.words.random`* it |
 # | samples, pixels | {val}`masks:own.tracks.samples.estimate:.3f`; AWD's is *{val}`masks:own.tracks.words.samples`* it | {val}`masks:own.maps.samples.estimate:.3f`; AWD's is *{val}`masks:own.maps.words.samples`* it |
 #
-# A distilled filter is a wavelet only nearly, so its curve need not end at zero. And a track of 40 samples has 72 coefficients: most atoms are cut by its ends, so replacing one coefficient moves others.
+# A distilled filter is a wavelet only nearly, so its curve need not end at zero. And {val}`masks:own.tracks.entries.samples` samples of a track have {val}`masks:own.tracks.entries.db5` coefficients: most atoms are cut by its ends, so replacing one coefficient moves others.
 #
 # ## The claims, one by one
 #

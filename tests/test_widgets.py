@@ -232,17 +232,23 @@ def test_still_figures_give_way_on_a_screen_only(page):
         assert page.locator(f"#{name} .awd-live").is_hidden()
 
 
+def drag(page, canvas, start, end):
+    """Draw from one place in a canvas to another with the mouse; where the canvas is."""
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + start[0], box["y"] + start[1])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end[0], box["y"] + end[1])
+    page.mouse.up()
+    return box
+
+
 def test_drawing_changes_the_transform(page):
     said = page.locator("#haar [aria-live]")
     page.get_by_role("button", name="Clear").click()
     assert said.inner_text().startswith("0 of 4096 pixels are drawn; 0 of 4096")
     canvas = page.locator("#haar canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 20, box["y"] + 20)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 120, box["y"] + 90)
-    page.mouse.up()
+    box = drag(page, canvas, (20, 20), (120, 90))
     by_mouse = int(said.inner_text().split()[0])
     assert by_mouse > 60
     page.touchscreen.tap(box["x"] + 150, box["y"] + 20)
@@ -305,13 +311,7 @@ def test_a_drawn_mask_is_judged_by_the_network(page):
     live.get_by_role("button", name="Predict").click()
     live.get_by_text("Expected distortion 0.000").wait_for()
     live.get_by_role("button", name="Keep nothing").click()
-    canvas = live.locator("canvas").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 30, box["y"] + 30)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 90, box["y"] + 60)
-    page.mouse.up()
+    drag(page, live.locator("canvas").first, (30, 30), (90, 60))
     kept = int(live.locator("[aria-live]").inner_text().split()[0])
     assert 3 < kept < 60
     live.get_by_role("button", name="Predict").click()

@@ -63,7 +63,6 @@ def scores_of(
     Parameters
     ----------
     masks : mapping of a way's name to (images, entries)
-        Their equal entries, such as zeros, come in a random order.
     """
     pixels, wavelets = domain_of("pixels"), domain_of("wavelets")
     network = teacher.network
@@ -71,11 +70,7 @@ def scores_of(
         network, network.body[-1], x, target, pixels, wavelets,
         samples=study.size.attribution_samples,
     )  # fmt: skip
-    rng = np.random.default_rng(0)
-    found = {
-        name: (WAYS[name].domain, mask + 1e-6 * torch.from_numpy(rng.random(tuple(mask.shape))))
-        for name, mask in masks.items()
-    }
+    found = {name: (WAYS[name].domain, mask) for name, mask in masks.items()}
     found |= {
         name: ("pixels" if domain is pixels else "wavelets", score)
         for name, (domain, score) in others.items()
@@ -112,18 +107,17 @@ def pictured(
 ) -> dict[str, np.ndarray]:
     """Scores of pictures that keep `RATE` of the entries, (images,) each."""
     grey = images.x.mean(1)
-    place = int(np.abs(curves.shares - RATE).argmin())
     with torch.no_grad():
         again = question.network(picture[:, None].clamp(0, 1).expand(-1, 3, -1, -1))
     rows = torch.arange(len(picture))
     kept = again.softmax(1)[rows, question.target].double().numpy()
     whole = question.answer[rows, question.target].double().numpy()
     return {
-        "at_rate": curves.restored[place],
+        "at_rate": curves.restored[evaluate.place_of(RATE)],
         "inside": evaluate.inside(picture, images.mask),
         "roughness": evaluate.roughness(picture),
         "hallucination": evaluate.hallucination(picture, grey),
-        "conciseness": evaluate.conciseness(kept, whole, picture, grey)["l1"],
+        "conciseness": evaluate.conciseness(kept, whole, picture, grey),
     }
 
 

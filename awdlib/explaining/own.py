@@ -27,7 +27,7 @@ from awdlib.ledger import gather
 from awdlib.lensing import setup as lensing_setup
 from awdlib.lensing import study as lensing
 from awdlib.masks import evaluate, optimise
-from awdlib.masks.distortion import ask
+from awdlib.masks.distortion import ask, expected_distortion
 from awdlib.masks.domains import Domain, Pixels, Wavelets
 from awdlib.progress import progress
 from awdlib.threads import one_thread
@@ -48,13 +48,13 @@ class Own:
         of the network's predictions.
     curves : dict of name to numpy.ndarray, shape (points,)
         Means over examples.
-    h : torch.Tensor, shape (taps,)
-        The distilled filter.
+    entries : dict of name to int
+        How many there are of each: coefficients, samples or pixels.
     """
 
     areas: dict[str, np.ndarray]
     curves: dict[str, np.ndarray]
-    h: Tensor
+    entries: dict[str, int]
 
     def difference(self, name: str, other: str) -> dict[str, Any]:
         """Area of one less that of another, example by example."""
@@ -87,12 +87,10 @@ def explain_one(
 
     with one_thread():
         masks = optimise.explain(ask(scaled, x, domain, **options), lam=LAM, **settings)
-        noise = np.random.default_rng(0).random(tuple(masks.mask[0].shape))
-        order = masks.mask[0] + 1e-6 * torch.from_numpy(noise).to(masks.mask)
+        kept = evaluate.masks_of(masks.mask[0], evaluate.SHARES).to(x)
         noisy = ask(scaled, x, domain, measure="l2", **options)
-        flat = ask(scaled, x, domain, perturbation_kind="constant", **options)
-        found = evaluate.curves(noisy, flat, order, samples=settings["samples"])
-    return {"restored": found.restored}
+        found, _ = expected_distortion(noisy, kept, samples=settings["samples"])
+    return {"restored": found.numpy()}
 
 
 def compare(
@@ -109,7 +107,7 @@ def compare(
         None, [({}, (network, x, domain, target, spread, settings)) for _, domain in every],
         explain_one, executor=study.executor, progress=progress(what),
     )  # fmt: skip
-    return _summed(every, [piece["restored"] for piece in pieces], h)
+    return _summed(every, [piece["restored"] for piece in pieces])
 
 
 def study_tracks(study: Study, signals: Signals) -> Own:
@@ -142,12 +140,13 @@ def study_maps(study: Study, folder: Path) -> Own:
     return compare(study, trained.model, h, x, target=lensing_setup.TARGET, what="masks of maps")
 
 
-def _summed(every: Sequence[tuple[str, Domain]], curves: Sequence[np.ndarray], h: Tensor) -> Own:
+def _summed(every: Sequence[tuple[str, Domain]], curves: Sequence[np.ndarray]) -> Own:
     by: dict[str, list[np.ndarray]] = {}
     for (name, _), curve in zip(every, curves, strict=True):
         by.setdefault(name, []).append(curve)
     means = {name: np.mean(some, 0) for name, some in by.items()}  # (points, examples)
     return Own(
         {n: np.trapezoid(one, evaluate.SHARES, axis=0) for n, one in means.items()},
-        {n: one.mean(1) for n, one in means.items()}, h,
-    )  # fmt: skip
+        {n: one.mean(1) for n, one in means.items()},
+        {n: len(domain.scales) for n, domain in every},
+    )

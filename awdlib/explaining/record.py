@@ -21,13 +21,13 @@ from awdlib.explaining.judging import (
     Judged,
     difference,
     interval_of,
-)  # fmt: skip
+)
 from awdlib.explaining.own import LABELS as OWN
 from awdlib.explaining.own import Own
 from awdlib.explaining.setup import LEVEL, SIDE, WAVELET, WAYS, Size, domain_of
 from awdlib.explaining.study import TOLERATED, Masks
 from awdlib.explaining.teachers import Teacher
-from awdlib.masks import evaluate
+from awdlib.masks import evaluate, optimise
 from awdlib.masks.optimise import grey
 from awdlib.networks import count_parameters
 
@@ -37,7 +37,6 @@ PUBLISHED_RIVALS = ("pixel", "integrated_gradients", "smoothgrad", "saliency", "
                     "random_pixel")  # fmt: skip
 SHOWN = 5  # images of the first figure
 DRAWN_ON = 6  # images of the widget
-KEPT = 0.1  # entries of a mask above this count as kept
 COMPACTED = 0.05  # of the entries whose energy is told
 
 
@@ -109,9 +108,11 @@ def pooled(
 
 
 def claims_of(
-    judged: Mapping[str, Mapping[str, Judged]], on_photographs: Mapping[Pair, Masks]
+    judged: Mapping[str, Mapping[str, Judged]],
+    on_photographs: Mapping[Pair, Masks],
+    energy: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
-    """The quantities of the claims."""
+    """The quantities of the claims; `energy` is that of `energies`."""
     mean = {
         name: np.mean([m[name].scores["restored"].mean() for m in judged.values()])
         for name in PUBLISHED_RIVALS
@@ -122,7 +123,7 @@ def claims_of(
         "roughness": pooled(judged, "wavelet", "pixel", "roughness"),
         "hallucination": pooled(judged, "wavelet", "pixel", "hallucination"),
         "sparser_with_lambda": sparser(on_photographs),
-        "compaction": compacted(),
+        "compaction": compacted(energy),
     }
 
 
@@ -137,14 +138,15 @@ def sparser(masks: Mapping[Pair, Masks]) -> dict[str, Any]:
     return interval_of(worst)
 
 
-def compacted() -> dict[str, Any]:
-    """Energy in the largest entries of photographs: wavelet coefficients less pixels, no means."""
-    rows = [energies(kind)[1] for kind in ("wavelets", "pixels")]
-    return interval_of(rows[0] - rows[1]) | {"kind": "95 %, photographs"}
+def compacted(energy: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Energy in the largest `COMPACTED` of the entries: wavelet coefficients less pixels."""
+    place = evaluate.place_of(COMPACTED)
+    less = energy["wavelets"][place] - energy["pixels"][place]
+    return interval_of(less) | {"kind": "95 %, photographs"}
 
 
-def energies(kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Energy curve (points, photographs) of grey photographs, and its value at `COMPACTED`.
+def energies() -> dict[str, np.ndarray]:
+    """Energy curves (points, photographs) of all packaged photographs in grey, by domain.
 
     The mean is taken off first: otherwise it alone would be most of the energy of either.
     """
@@ -152,9 +154,10 @@ def energies(kind: str) -> tuple[np.ndarray, np.ndarray]:
         packaged.photograph(name, size=SIDE).mean(0, keepdim=True) for name in packaged.PHOTOGRAPHS
     ]).double()  # fmt: skip
     grey -= grey.mean((2, 3), keepdim=True)
-    domain = domain_of(kind, channels=1)
-    found = evaluate.compaction(domain.analyse(grey), evaluate.SHARES)
-    return found, found[int(np.abs(evaluate.SHARES - COMPACTED).argmin())]
+    return {
+        kind: evaluate.compaction(domain_of(kind, channels=1).analyse(grey), evaluate.SHARES)
+        for kind in ("wavelets", "pixels")
+    }
 
 
 def numbers_of(
@@ -177,7 +180,7 @@ def numbers_of(
     }
     return {
         "data": {"images": size.images, "photographs": size.photographs, "side": SIDE,
-                 "source": "simulated"},
+                 "packaged": len(packaged.PHOTOGRAPHS), "source": "simulated"},
         "size": {
             "wavelet": WAVELET, "level": LEVEL, "steps": size.steps, "samples": size.samples,
             "lr": size.lr, "tuning": size.tuning, "tolerated": TOLERATED, "rate": RATE,
@@ -208,7 +211,7 @@ def own_of(found: Own, source: str) -> dict[str, Any]:
     others = [name for name in OWN if name != "awd"]
     less = {name: found.difference("awd", name) for name in others}
     return {
-        "source": source, "n": len(found.areas["awd"]),
+        "source": source, "n": len(found.areas["awd"]), "entries": dict(found.entries),
         **{name: interval_of(found.areas[name]) for name in OWN},
         **{f"awd_minus_{name}": one for name, one in less.items()},
         "words": {
@@ -229,9 +232,11 @@ def arrays_of(
     judged: Mapping[str, Mapping[str, Judged]],
     pictures: Mapping[str, Tensor],
     own: Mapping[str, Own],
+    energy: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Curves and pictures of the page."""
     arrays: dict[str, np.ndarray] = {"shares": evaluate.SHARES}
+    arrays |= {f"energy_{kind}": curve for kind, curve in energy.items()}
     for kind, methods in judged.items():
         for name, one in methods.items():
             arrays[f"curve_{kind}_{name}"] = one.curves.restored.mean(1)
@@ -286,7 +291,7 @@ def widget_arrays(
         arrays[f"lambda_{name}"] = _bytes(grey(domain, one.mask[:, :, None] * rows))
         arrays[f"mask_{name}"] = one.mask.double().mean(2).numpy()
         arrays[f"distortion_{name}"] = one.distortion
-        arrays[f"kept_{name}"] = (one.mask > KEPT).double().mean(2).numpy()
+        arrays[f"kept_{name}"] = (one.mask > optimise.KEPT).double().mean(2).numpy()
     with torch.no_grad():
         network = teachers["photograph"].network
         arrays["lambda_answer"] = network(photographs.to(network.head.weight)).softmax(1).numpy()

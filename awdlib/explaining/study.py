@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from awdlib.threads import one_thread, reuse_memory
 
 CODE = (distortion, domains, optimise, perturbations)
 TOGETHER = 5  # images of a piece
+TOLERATED = 0.01  # expected squared change of the probability
 FINAL_DRAWS = 64  # of the distortion that is told
 
 
@@ -62,8 +64,6 @@ def explain_piece(
     settings: Mapping[str, Any],
 ) -> dict[str, np.ndarray]:
     """Masks of a few images: ``mask``, ``distortion``, ``seconds``."""
-    import time
-
     reuse_memory()
     began = time.perf_counter()
     with one_thread():
@@ -175,6 +175,3 @@ def tune(study: Study, teachers: Mapping[str, Teacher]) -> dict[tuple[str, str],
         good = one.distortion.mean(1) <= TOLERATED
         found[pair] = wanted[pair][int(np.flatnonzero(good).max()) if good.any() else 0]
     return found
-
-
-TOLERATED = 0.01  # expected squared change of the probability

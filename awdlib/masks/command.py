@@ -26,7 +26,6 @@ NORMALISATIONS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 DOMAINS = ("wavelets", "pixels")
-KEPT = 0.1  # a mask's entries above this count as kept
 
 
 def load_model(factory: str, weights: Path | None = None, normalise: str = "none") -> nn.Module:
@@ -190,8 +189,8 @@ def explain(
         k = int(question.target[0])
         record = {
             "image": name, "target": k, "probability": float(question.answer[0, k]),
-            "kept": float((masks.mask > KEPT).double().mean()), "domain": domain, "lam": lam,
-            "distortion": float(distortion), "error": float(error),
+            "kept": float((masks.mask > optimise.KEPT).double().mean()), "domain": domain,
+            "lam": lam, "distortion": float(distortion), "error": float(error),
             "picture": f"{name}_{domain}.png",
         }  # fmt: skip
         grey = optimise.shown(question, masks.mask)[0, 0].clamp(0, 1).cpu().numpy()

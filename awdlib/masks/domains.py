@@ -107,8 +107,7 @@ class Wavelets:
 
     def synthesise(self, rows: Tensor) -> Tensor:
         """The inverse of `analyse`."""
-        parts = zip(rows.split([prod(band) for band in self.bands], -1), self.bands, strict=True)
-        coeffs = dwt.unflatten_coeffs([p.unflatten(-1, band) for p, band in parts], self._coeffs)
+        coeffs = dwt.unflatten_coeffs(band_rows(self, rows), self._coeffs)
         inverse = dwt.waverec2 if self._two else dwt.waverec
         x = inverse(coeffs, self.h.to(rows), mode=self.mode)
         # Synthesis gives odd sizes back one larger.

@@ -15,6 +15,11 @@ from awdlib.masks.distortion import Question, expected_distortion
 SHARES = np.concatenate([np.arange(0, 0.1, 0.01), np.arange(0.1, 1.0001, 0.05)])  # of the entries
 
 
+def place_of(share: float) -> int:
+    """Which of `SHARES` is nearest."""
+    return int(np.abs(SHARES - share).argmin())
+
+
 @dataclass(frozen=True)
 class Curves:
     """What becomes of a network's output while entries are kept in the order of their scores.
@@ -43,8 +48,13 @@ class Curves:
 
 
 def masks_of(scores: Tensor, shares: Sequence[float] | np.ndarray) -> Tensor:
-    """Binary masks (points, images, entries) that keep the largest scores (images, entries)."""
-    rank = scores.argsort(1, descending=True).argsort(1)
+    """Binary masks (points, images, entries) that keep the largest scores (images, entries).
+
+    Equal scores, such as a mask's zeros, come in a random order, the same for all images.
+    """
+    order = torch.from_numpy(np.random.default_rng(0).permutation(scores.shape[1]))
+    first = scores[:, order].argsort(stable=True, dim=1, descending=True)
+    rank = order.to(first.device)[first].argsort(1)
     keep = torch.as_tensor(np.round(np.asarray(shares) * scores.shape[1]))
     return (rank < keep[:, None, None].to(rank.device)).to(scores.dtype)
 
@@ -104,27 +114,18 @@ def hallucination(explanation: Tensor, x: Tensor) -> np.ndarray:
 
 def conciseness(
     probability: np.ndarray, of_image: np.ndarray, kept: Tensor, whole: Tensor
-) -> dict[str, np.ndarray]:
-    """CP scores (ShearletX): how much probability an explanation keeps for how much information.
+) -> np.ndarray:
+    """CP score (ShearletX): how much probability an explanation keeps for how much information.
 
     (p_explanation / p_image) / (information_explanation / information_image), where information is
-    the L1 norm (``"l1"``) or the entropy of the normalised energies (``"entropy"``) of `kept` and
-    `whole`, both (images, ...): pixels, or coefficients.
+    the L1 norm of `kept` and `whole`, both (images, ...): pixels, or coefficients.
     """
 
     def l1(values: Tensor) -> np.ndarray:
         return values.abs().flatten(1).sum(1).double().numpy()
 
-    def entropy(values: Tensor) -> np.ndarray:
-        energy = values.double().square().flatten(1)
-        share = energy / energy.sum(1, keepdim=True).clamp_min(1e-300)
-        return -(share * (share + 1e-7).log()).sum(1).numpy()
-
-    found = {}
-    for name, of in (("l1", l1), ("entropy", entropy)):
-        information = np.maximum(of(kept), 1e-12) / np.maximum(of(whole), 1e-12)
-        found[name] = probability / of_image / information
-    return found
+    information = np.maximum(l1(kept), 1e-12) / np.maximum(l1(whole), 1e-12)
+    return probability / of_image / information
 
 
 def inside(explanation: Tensor, truth: Tensor) -> np.ndarray:

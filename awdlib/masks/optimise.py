@@ -17,6 +17,7 @@ from awdlib.masks.domains import Domain
 PUBLISHED: dict[str, Any] = {"steps": 2001, "samples": 64, "lr": 1e-3}
 PUBLISHED_LAM = {"wavelets": 20.0, "pixels": 4.0}  # λ; its unit is that of `explain`
 FAST: dict[str, Any] = {"steps": 200, "samples": 16, "lr": 0.05}
+KEPT = 0.1  # a mask's entries above this count as kept
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ are summed over channels, as a mask has one number for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
@@ -114,31 +113,24 @@ def rivals(
     samples: int = 32,
     seed: int = 0,
 ) -> dict[str, tuple[Domain, Tensor]]:
-    """All scores, by name: the domain that each is about, and (images, entries).
-
-    Scores of equal size, such as Grad-CAM's zeros, are put in a random order.
-    """
+    """All scores, by name: the domain that each is about, and (images, entries)."""
     plain = gradients(network, x, target)
     integrated = gradients(network, x, target, method="integrated_gradients", steps=samples)
     smooth = smooth_gradients(network, x, target, samples=samples)
     rng = np.random.default_rng(seed)
-    draw = partial(rng.random, dtype=np.float32)
-    entries = len(wavelets.scales)
     rows = wavelets.analyse(x)
-    found = {
+
+    def random(domain: Domain) -> Tensor:
+        return torch.from_numpy(rng.random((len(x), len(domain.scales)), dtype=np.float32))
+
+    return {
         "saliency": (pixels, of_pixels(plain)),
         "integrated_gradients": (pixels, of_pixels(x * integrated)),
         "smoothgrad": (pixels, of_pixels(smooth)),
         "grad_cam": (pixels, grad_cam(network, layer, x, target)),
-        "random_pixel": (pixels, torch.from_numpy(draw((len(x), len(pixels.scales))))),
+        "random_pixel": (pixels, random(pixels)),
         "wam_ig": (wavelets, of_coefficients(integrated, wavelets, rows)),
         "wam_sg": (wavelets, of_coefficients(smooth, wavelets)),
         "largest": (wavelets, rows.abs().sum(1)),
-        "random_wavelet": (wavelets, torch.from_numpy(draw((len(x), entries)))),
+        "random_wavelet": (wavelets, random(wavelets)),
     }
-    tie = 1e-9
-    return {
-        name: (domain, score + tie * score.amax(1, keepdim=True) * torch.from_numpy(
-            rng.random(tuple(score.shape))).to(score))
-        for name, (domain, score) in found.items()
-    }  # fmt: skip
