@@ -129,6 +129,10 @@ plots.show(
 # %% [markdown]
 # The two experiments ask different things. On the planted problem there is one wavelet to be read out of the network; on the tracks nobody knows whether there is.
 #
+# ### And on lensing maps?
+#
+# The paper's second table takes the interpretation loss away on lensing maps too. On {val}`cosmology@paper:data.n_test` test maps ({val}`cosmology@paper:data.source`; [cosmology](03_cosmology), paper profile) peak counts by AWD miss Ω_m by {val}`cosmology@paper:table2.awd.rmse:.4f` ({val}`cosmology@paper:table2.awd.low:.4f` to {val}`cosmology@paper:table2.awd.high:.4f`), without the loss by {val}`cosmology@paper:table2.awd_without_interpretation.rmse:.4f`: AWD is *{val}`cosmology@paper:words.awd_minus_awd_without_interpretation`* it. It is *{val}`cosmology@paper:words.awd_minus_db5`* DB5 ({val}`cosmology@paper:table2.db5.rmse:.4f`) and *{val}`cosmology@paper:words.awd_minus_random_best`* the best of as many random wavelets ({val}`cosmology@paper:table2.random_best.rmse:.4f`). Of the chosen fits, {val}`cosmology@paper:chosen.without_network` have γ = 0.
+#
 # ## Other attributions
 #
 # The paper uses saliency and leaves others to future work. Integrated gradients and SmoothGrad {cite:p}`smilkov2017smoothgrad` of wavelet coefficients are what wavelet attribution proposes for images {cite:p}`kasmi2025one`; LIME is {cite:t}`ribeiro2016why`'s. SmoothGrad and LIME disturb an example by {val}`ablations:size.disturbed:.1f` standard deviations. All are differentiated through the transform, and the network is asked once.
