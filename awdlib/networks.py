@@ -1,10 +1,13 @@
 """The teachers: networks that are distilled, and how they are trained."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from awdlib.adam import Adam
 
@@ -75,7 +78,9 @@ class FeedForward(nn.Module):
 
 
 class SmallCNN(nn.Module):
-    """A classifier of small images: four times convolution, normalisation, ReLU, pooling by two.
+    """A classifier of small images: four times convolution, normalisation, pooling by two, ReLU.
+
+    Largest values are taken before the ReLU: the same numbers from a quarter of the work.
 
     Parameters
     ----------
@@ -90,8 +95,8 @@ class SmallCNN(nn.Module):
         before = 3
         for width in widths:
             layers += [
-                nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-                nn.MaxPool2d(2),
+                nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.MaxPool2d(2),
+                nn.ReLU(),
             ]  # fmt: skip
             before = width
         self.body = nn.Sequential(*layers)
@@ -101,6 +106,16 @@ class SmallCNN(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, 3, height, width) to logits (batch, classes)."""
         return self.head(self.body(x).mean((2, 3)))
+
+    def folded(self) -> "SmallCNN":
+        """The same function in evaluation mode, normalisations inside convolutions: faster."""
+        found = deepcopy(self).eval()
+        for k, (before, layer) in enumerate(pairwise(found.body), 1):
+            if isinstance(before, nn.Conv2d) and isinstance(layer, nn.BatchNorm2d):
+                found.body[k - 1] = fuse_conv_bn_eval(before, layer)
+                found.body[k] = nn.Identity()
+        channels_last(found)
+        return found
 
 
 def channels_last(model: nn.Module) -> None:

@@ -114,7 +114,7 @@ def test_every_method_is_judged_on_every_score(judged):
 
 def test_every_claim_has_its_quantity(work, taught, judged):
     over = study.over_lambda(work, taught)
-    made = record.claims_of(judged, over)
+    made = record.claims_of(judged, over, record.energies())
     assert set(paper.quantities("masks")) <= set(made)
     one = over["photograph", "wavelet"]
     sizes = one.mask.double().mean((1, 2)).diff()

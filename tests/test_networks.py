@@ -224,3 +224,17 @@ def test_a_classifier_learns_and_its_steps_can_fade():
         assert min(curve) < 0.6 * np.log(2)
     assert curves[0] != curves[1]
     assert abs(curves[1][-1] - curves[1][-2]) < abs(curves[0][-1] - curves[0][-2]) + 0.05
+
+
+def test_a_folded_classifier_is_the_same_function():
+    torch.manual_seed(1)
+    model = SmallCNN(3, (16, 32)).double()
+    for _ in range(3):
+        model(torch.randn(20, 3, 17, 16).double() + 1)  # normalisations get their statistics
+    model.eval()
+    found, x = model.folded(), torch.randn(4, 3, 17, 16).double().requires_grad_()
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in found.modules())
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    assert_allclose(found(x).detach(), model(x).detach(), rtol=1e-12)
+    slopes = [torch.autograd.grad(one(x).square().sum(), x)[0] for one in (found, model)]
+    assert_allclose(slopes[0], slopes[1], rtol=1e-10, atol=1e-14)

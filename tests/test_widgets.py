@@ -116,6 +116,22 @@ def test_transforms_show_what_their_texts_say():
     assert 3 < periods[sizes.argmax()] / 4 < 7  # years
 
 
+def test_the_pages_fourier_transform_is_that_of_the_figures():
+    """Its sign (the article has both), by a pair with a closed form and by NumPy's transform."""
+    page = (ROOT / "notebooks" / "06_masks.py").read_text(encoding="utf-8")
+    found = re.search(r"hat f\(\\xi\) = \\int f\(t\)\\, e\^\{(-?)2\\pi i \\xi t\}", page)
+    sign = -1 if found[1] == "-" else 1
+    t, step = np.linspace(-8, 8, 1600, endpoint=False, retstep=True)
+    f, xi = np.exp(-np.pi * (t - 0.3) ** 2), np.array([-1.25, -0.5, 0.0, 0.25, 1.0])
+    ours = (f * np.exp(sign * 2j * np.pi * xi[:, None] * t)).sum(1) * step
+    np.testing.assert_allclose(ours, np.exp(-np.pi * xi**2 - 2j * np.pi * 0.3 * xi), atol=1e-12)
+    theirs = np.fft.fft(f) * step * np.exp(2j * np.pi * np.fft.fftfreq(t.size, step) * 8)
+    at = np.round(xi * t.size * step).astype(int)
+    np.testing.assert_allclose(theirs[at], ours, atol=1e-12)
+    back = (ours[3] * np.exp(-sign * 2j * np.pi * xi[3] * t)).real  # one wave of the inverse
+    assert np.argmax(back[(t > -1) & (t < 1)]) == np.argmin(np.abs(t[(t > -1) & (t < 1)] - 0.3))
+
+
 def test_the_sweeps_values_are_the_results():
     stored = results.load("cme", "smoke", "accepted")
     found = widgets.sweep(stored.arrays, "ours", stored["table1.db5.r2"])

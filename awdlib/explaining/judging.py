@@ -19,6 +19,7 @@ from awdlib.masks import evaluate, relevance
 from awdlib.masks.distortion import Question, ask
 from awdlib.masks.evaluate import Curves
 from awdlib.masks.optimise import shown
+from awdlib.networks import SmallCNN
 from awdlib.threads import one_thread
 
 LABELS = {
@@ -56,7 +57,7 @@ class Judged:
 
 
 def scores_of(
-    study: Study, teacher: Teacher, x: Tensor, target: Tensor, masks: Mapping[str, Tensor]
+    study: Study, network: SmallCNN, x: Tensor, target: Tensor, masks: Mapping[str, Tensor]
 ) -> dict[str, tuple[str, Tensor]]:
     """Domain and scores (images, entries) of every method of `LABELS`.
 
@@ -65,7 +66,6 @@ def scores_of(
     masks : mapping of a way's name to (images, entries)
     """
     pixels, wavelets = domain_of("pixels"), domain_of("wavelets")
-    network = teacher.network
     others = relevance.rivals(
         network, network.body[-1], x, target, pixels, wavelets,
         samples=study.size.attribution_samples,
@@ -83,17 +83,18 @@ def judge(
 ) -> dict[str, Judged]:
     """Every method of `LABELS` on one network and the images whose truth is known."""
     x = images.x.to(study.size.dtype)
+    network = teacher.network.folded()
     with one_thread():
         questions = {
             kind: (
-                ask(teacher.network, x, domain_of(kind), measure="l2"),
-                ask(teacher.network, x, domain_of(kind), perturbation_kind="constant"),
+                ask(network, x, domain_of(kind), measure="l2"),
+                ask(network, x, domain_of(kind), perturbation_kind="constant"),
             )
             for kind in ("pixels", "wavelets")
         }
         target = questions["pixels"][0].target
         found = {}
-        for name, (kind, score) in scores_of(study, teacher, x, target, masks).items():
+        for name, (kind, score) in scores_of(study, network, x, target, masks).items():
             noisy, averaged = questions[kind]
             curves = evaluate.curves(noisy, averaged, score, samples=study.size.draws)
             picture = shown(noisy, evaluate.masks_of(score, [RATE]).to(x))[0]

@@ -116,10 +116,11 @@ MAPS = replace(lensing.SIZES["smoke"], lams=(1,), gammas=(5,))
 
 SIZES = {
     "smoke": Size(
-        train=300, held=100, epochs=2, tested=100, tuning=1, images=3, published=0, steps=6,
-        samples=2, lr=0.2, photographs=1, tracks=200, lstm_epochs=2, distil_epochs=2,
-        tracks_explained=10, random_wavelets=1, draws=2, lensing=MAPS, maps_explained=4,
-        attribution_samples=4, dtype=torch.float64,
+        train=96, held=32, epochs=1, tested=32, tuning=1, images=2, published=0, steps=4,
+        samples=1, lr=0.2, photographs=1, tracks=100, lstm_epochs=1, distil_epochs=1,
+        tracks_explained=10, random_wavelets=1, draws=1, maps_explained=2,
+        lensing=replace(MAPS, train=36, select=8, test=8, epochs=1, awd_epochs=1),
+        attribution_samples=3, dtype=torch.float64,
     ),
     "laptop": Size(
         train=6000, held=500, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=100,

@@ -24,7 +24,7 @@ from awdlib.threads import one_thread, reuse_memory
 CODE = (distortion, domains, optimise, perturbations)
 TOGETHER = 5  # images of a piece
 TOLERATED = 0.01  # expected squared change of the probability
-FINAL_DRAWS = 64  # of the distortion that is told
+FINAL_DRAWS = 4  # of the distortion that is told, for each that the optimiser has in a step
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,11 @@ def explain_piece(
     reuse_memory()
     began = time.perf_counter()
     with one_thread():
-        question = ask(network_of(kind, dict(state)), torch.from_numpy(x), domain_of(way.domain))
+        network = network_of(kind, dict(state)).folded()
+        question = ask(network, torch.from_numpy(x), domain_of(way.domain))
         found = optimise.explain(question, lam=lams, spatial=way.spatial, **settings)
-        off, _ = expected_distortion(question, found.mask, samples=FINAL_DRAWS, seed=1)
+        draws = FINAL_DRAWS * settings["samples"]
+        off, _ = expected_distortion(question, found.mask, samples=draws, seed=1)
     spent = (time.perf_counter() - began) / len(x)
     return {
         "mask": found.mask.numpy().astype(np.float32), "distortion": off.numpy(),
