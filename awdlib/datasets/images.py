@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -185,9 +187,8 @@ def photograph(name: str, *, size: int | None = None) -> Tensor:
 def _loaded(name: str) -> np.ndarray:
     package = CREDITS[name][0]
     if package == "scikit-learn":
-        from sklearn.datasets import load_sample_image
-
-        return load_sample_image({"temple": "china.jpg", "flower": "flower.jpg"}[name])
+        file = {"temple": "china.jpg", "flower": "flower.jpg"}[name]
+        return _shipped(file, "sklearn", "datasets/images")
     if package == "Matplotlib":
         from matplotlib.cbook import get_sample_data
         from PIL import Image
@@ -201,14 +202,19 @@ def _loaded(name: str) -> np.ndarray:
     return _shipped(files.get(name, f"{name}.png"))
 
 
-def _shipped(file: str) -> np.ndarray:
-    """An image that lies in scikit-image; its own loaders would look for newer ones elsewhere."""
-    from importlib.resources import files
+def _shipped(file: str, package: str = "skimage", folder: str = "data") -> np.ndarray:
+    """An image that lies in a package, read by its path.
 
+    scikit-image's own loaders would look for newer ones elsewhere, and importing scikit-learn
+    takes longer than reading all images.
+    """
     from PIL import Image
 
-    with (files("skimage") / "data" / file).open("rb") as stream:
-        return np.asarray(Image.open(stream))
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ImportError(f"{package}, which ships {file}, is not installed")
+    with Image.open(Path(spec.origin).parent / folder / file) as opened:
+        return np.asarray(opened)
 
 
 def crops(count: int, *, seed: int, size: int = SIZE) -> tuple[Tensor, Tensor]:
