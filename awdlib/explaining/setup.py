@@ -123,17 +123,18 @@ SIZES = {
         attribution_samples=3, dtype=torch.float64,
     ),
     "laptop": Size(
-        train=6000, held=500, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=100,
-        samples=16, lr=0.1, photographs=2, tracks=1618, lstm_epochs=100, distil_epochs=50,
-        tracks_explained=50, random_wavelets=3, maps_explained=20,
+        train=3000, held=300, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=60,
+        samples=8, lr=0.15, photographs=2, tracks=1618, lstm_epochs=100, distil_epochs=50,
+        tracks_explained=50, random_wavelets=3, maps_explained=10,
         lensing=replace(MAPS, train=400, width=8, epochs=6, awd_maps=40, awd_epochs=10),
     ),
     "paper": Size(
-        train=6000, held=500, epochs=12, tested=2000, tuning=10, images=60, published=3, steps=200,
-        samples=16, lr=0.05, photographs=12, tracks=1618, lstm_epochs=200, distil_epochs=100,
-        tracks_explained=200, random_wavelets=20, maps_explained=60,
+        train=6000, held=500, epochs=8, tested=2000, tuning=8, images=60, published=3, steps=100,
+        samples=16, lr=0.1, photographs=12, tracks=1618, lstm_epochs=200, distil_epochs=100,
+        tracks_explained=200, random_wavelets=5, maps_explained=30,
         lensing=replace(
-            lensing.SIZES["laptop"], lams=(1,), gammas=(5,), seeds=(1,), fidelity={}
+            lensing.SIZES["laptop"], recipe=MAPS.recipe, lams=(1,), gammas=(5,),
+            seeds=(1,), fidelity={},
         ),
     ),
 }  # fmt: skip
