@@ -136,7 +136,7 @@ def study_maps(study: Study, folder: Path) -> Own:
     trained = lensing.teach(work, maps)
     h = lensing.distil(work, maps, trained).h[-1, -1, 0]
     places = np.linspace(0, len(maps.test) - 1, size.maps_explained).astype(int)
-    x = maps.test.read(places).to(size.dtype)
+    x = maps.test.read(places).to(size.lensing.dtype)
     return compare(study, trained.model, h, x, target=lensing_setup.TARGET, what="masks of maps")
 
 

@@ -126,7 +126,9 @@ SIZES = {
         train=3000, held=300, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=60,
         samples=8, lr=0.15, photographs=2, tracks=1618, lstm_epochs=100, distil_epochs=50,
         tracks_explained=50, random_wavelets=3, maps_explained=10,
-        lensing=replace(MAPS, train=400, width=8, epochs=6, awd_maps=40, awd_epochs=10),
+        lensing=replace(
+            MAPS, train=400, width=8, epochs=6, awd_maps=40, awd_epochs=10, dtype=torch.float32
+        ),
     ),
     "paper": Size(
         train=6000, held=500, epochs=8, tested=2000, tuning=8, images=60, published=3, steps=100,
