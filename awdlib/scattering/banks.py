@@ -175,6 +175,7 @@ class Morlet2d(Bank):
         self.log_slant = nn.Parameter((4 / L * rows).log())
         self.turn = nn.Parameter(0 * rows)
         start = (int(L - L / 2 - 1) - torch.arange(L, dtype=torch.float64)) * pi / L
+        self.start: Tensor
         self.register_buffer("start", start)
 
     def values(self) -> dict[str, Tensor]:
@@ -201,8 +202,8 @@ class Morlet2d(Bank):
         wave = wave * torch.polar(torch.ones_like(xi * y), xi * sin * y)
 
         def spectrum(signal: Tensor) -> Tensor:
-            periods = signal.reshape(-1, 2 * reach, shape[0], 2 * reach, shape[1])
-            return torch.fft.fft2(periods.sum((1, 3))).real  # Hermitian signals
+            # Hermitian signals have real spectra.
+            return torch.fft.fft2(sum(blocks(signal, 2 * reach, 2), torch.zeros(()))).real
 
         gabor, gaussian = spectrum(envelope * wave), spectrum(envelope)
         mean = gabor[:, :1, :1] / gaussian[:, :1, :1]
@@ -400,6 +401,11 @@ def generalised_daubechies(
     lag = 2 * torch.arange(count)[:, None] + 3 * count  # place of the even lags
     k = torch.arange(count)
     system = padded[lag - k] + torch.where(k > 0, padded[lag + k], 0.0)
+    if not torch.linalg.cond(system.detach()) < 1e12:
+        raise ValueError(
+            "no orthonormal filter reproduces these exponentials: at no scale may two of them, "
+            "conjugates included, differ by an odd multiple of iπ; change a frequency"
+        )
     half = torch.linalg.solve(system, (k == 0).double())
     square = torch.cat([half.flip(0)[:-1], half])
     inside = _roots(square)
@@ -413,8 +419,8 @@ def generalised_daubechies(
     error = float((even.detach() - (k == 0).double()).abs().max()) if len(taps) == 2 * count else 1
     if not error < 1e-6:
         raise ValueError(
-            "no orthonormal filter reproduces these exponentials: bring the frequencies further "
-            "below π/2 at the coarsest scale, or the decays nearer to 0"
+            f"the filter that reproduces these exponentials misses orthonormality by {error:.0e}: "
+            "take fewer exponents, or decays nearer to 0"
         )
     return taps
 
@@ -571,6 +577,16 @@ class Free2d(Bank):
         psi = nn.functional.pad(psi, (0, shape[1] - self.window, 0, shape[0] - self.window))
         psi = torch.fft.fft2(psi.roll((-(self.window // 2),) * 2, (1, 2)))
         return Filters(psi, _gaussian_lowpass(self.J, shape, self.pixels))
+
+
+def blocks(a: Tensor, count: int, dims: int) -> list[Tensor]:
+    """Cut each of the last `dims` axes into `count` equal parts; all blocks, in order."""
+    for axis in range(dims):
+        a = a.unflatten(-1 - 2 * axis, (count, -1))
+    found = [a]
+    for axis in range(dims, 0, -1):
+        found = [part for block in found for part in block.unbind(-2 * axis)]
+    return found
 
 
 def _at_least_one(**values: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from awdlib.scattering.banks import Bank, Filters, Morlet1d, littlewood_paley
+from awdlib.scattering.banks import Bank, Filters, Morlet1d, blocks, littlewood_paley
 
 
 @dataclass(frozen=True)
@@ -247,14 +247,14 @@ class Scattering(nn.Module):
         one, two = self.filters(x)
         lead = x.shape[: -self.dims]
         u = self._pad(x.reshape(-1, 1, *self.shape))
-        spectrum = self._fft(u) if self._groups else u
+        spectrum = torch.fft.fftn(u, dim=self._axes) if self._groups else u
         blocks = [self._average(u, one[0], 0)]
         for j1, n1, pairs in self._groups:
             r1 = self.resolution(j1)
             u1 = self._modulus(spectrum, one[0].psi[n1], r1)
             blocks.append(self._average(u1, one[r1], r1))
             if pairs:
-                spectrum1 = self._fft(u1).unsqueeze(2)
+                spectrum1 = torch.fft.fftn(u1, dim=self._axes).unsqueeze(2)
             for j2, n2 in pairs:
                 r2 = self.resolution(j2)
                 u2 = self._modulus(spectrum1, two[r1].psi[n2], r2 - r1).flatten(1, 2)
@@ -264,26 +264,8 @@ class Scattering(nn.Module):
 
     def _modulus(self, spectrum: Tensor, psi: Tensor, halvings: int) -> Tensor:
         """|u ⋆ ψ| for every wavelet, every 2**halvings-th sample; from the spectrum of u."""
-        if psi.is_complex():
-            product = spectrum * psi
-        else:
-            product = torch.view_as_complex(torch.view_as_real(spectrum) * psi[..., None])
-        return self._ifft(self._fold(product, halvings)).abs()
-
-    def _fold(self, spectrum: Tensor, halvings: int) -> Tensor:
-        """The spectrum of every 2**halvings-th sample: aliases are averaged."""
-        if not halvings:
-            return spectrum
-        k, grid = 2**halvings, spectrum.shape[-self.dims :]
-        parts = [size for n in grid for size in (k, n // k)]
-        axes = tuple(range(-2 * self.dims, 0, 2))
-        return spectrum.reshape(*spectrum.shape[: -self.dims], *parts).mean(axes)
-
-    def _fft(self, u: Tensor) -> Tensor:
-        return torch.fft.fftn(u, dim=self._axes)
-
-    def _ifft(self, spectrum: Tensor) -> Tensor:
-        return torch.fft.ifftn(spectrum, dim=self._axes)
+        product = filtered(spectrum, psi, halvings, self.dims)
+        return Modulus.apply(torch.fft.ifftn(product, dim=self._axes))
 
     @property
     def _axes(self) -> tuple[int, ...]:
@@ -299,8 +281,8 @@ class Scattering(nn.Module):
         """Set `padded`, `_index` (where each padded sample comes from) and `_crop`."""
         if self.padding == "circular":
             self.padded = self.shape
-            margins = [(0, 0)] * self.dims
-            self._crop = [(0, n >> self.depth) for n in self.shape]
+            margins: Sequence[tuple[int, int]] = [(0, 0)] * self.dims
+            self._crop: Sequence[tuple[int, int]] = [(0, n >> self.depth) for n in self.shape]
         else:
             margins, self._crop = zip(*map(self._margins, self.shape), strict=True)
             self.padded = tuple(n + sum(m) for n, m in zip(self.shape, margins, strict=True))
@@ -318,13 +300,65 @@ class Scattering(nn.Module):
         raise NotImplementedError
 
 
+class Modulus(torch.autograd.Function):
+    """|z|, three times faster than `torch.abs`, with the gradient 0 where z is 0 as there."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        """√(re² + im²): without the care that `abs` takes of overflow."""
+        modulus = z.real.square().addcmul_(z.imag, z.imag).sqrt_()
+        ctx.save_for_backward(z, modulus)
+        return modulus
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """The gradient times z / |z|."""
+        z, modulus = ctx.saved_tensors
+        return z * (gradient / torch.where(modulus == 0, 1, modulus))
+
+
+def filtered(spectrum: Tensor, filter_: Tensor, halvings: int, dims: int) -> Tensor:
+    """Spectrum of a filtered signal of which every 2**halvings-th sample is kept.
+
+    Subsampling averages 4**halvings aliases (in one dimension 2**halvings). They are multiplied
+    and added up one by one: no product of full size is ever made, which saves most of the time.
+
+    Parameters
+    ----------
+    spectrum : torch.Tensor, shape (..., *grid)
+        Complex.
+    filter_ : torch.Tensor, shape (..., *grid)
+        Real or complex, broadcast against `spectrum`.
+    halvings : int
+    dims : int
+        1 or 2.
+    """
+    coarse = [n >> halvings for n in spectrum.shape[-dims:]]
+    filter_ = filter_ / 2 ** (halvings * dims)
+    real = not filter_.is_complex()
+    if real:  # half the work: real and imaginary parts are neighbours on the last axis
+        spectrum = torch.view_as_real(spectrum).flatten(-2)
+        filter_ = filter_.repeat_interleave(2, -1)
+    terms = zip(
+        blocks(spectrum, 2**halvings, dims), blocks(filter_, 2**halvings, dims), strict=True
+    )
+    # Flat, so that the innermost loop is long.
+    flat = [(a.flatten(-dims), b.flatten(-dims)) for a, b in terms]
+    total = flat[0][0] * flat[0][1]
+    for a, b in flat[1:]:
+        total.addcmul_(a, b)
+    if real:
+        return torch.view_as_complex(total.unflatten(-1, (*coarse, 2)))
+    return total.unflatten(-1, coarse)
+
+
 class Scattering1d(Scattering):
     """Scattering of signals; see `Scattering`.
 
     Equal to kymatio 0.3.0's with ``Scattering1d(n, Morlet1d(J, Q), Morlet1d(J, 1))`` but for one
     thing: when kymatio subsamples by 2ʳ before the next filter, it divides that filter by 2ʳ, so
-    its coefficients of order 1 are too small by 2^−r₁ and those of order 2 by 2^−(r₁ + r₂), twice
-    r₁ in all. Ours keep the size that they have without subsampling.
+    its coefficients of order 1 are too small by 2^−r₁ and those of order 2 by 2^−(r₁ + r₂). Ours
+    keep the size that they have without subsampling.
 
     Parameters
     ----------
@@ -352,8 +386,8 @@ class Scattering1d(Scattering):
         return (before, 2**power - n - before), (start, end)
 
     def _average(self, u: Tensor, filters: Filters, resolution: int) -> Tensor:
-        product = torch.fft.fft(u) * filters.phi[0]
-        found = torch.fft.ifft(self._fold(product, self.depth - resolution)).real
+        halvings = self.depth - resolution
+        found = torch.fft.ifft(filtered(torch.fft.fft(u), filters.phi[0], halvings, 1)).real
         return found[..., slice(*self._crop[0])]
 
 
@@ -385,6 +419,46 @@ class Scattering2d(Scattering):
             for phi, crop in zip(filters.phi, self._crop, strict=True)
         )
         return rows @ (u @ columns.T)
+
+
+POOLS = ("log-mean", "mean", "log", "none")
+
+
+def pooled(
+    coefficients: Tensor, dims: int, pool: str = "log-mean", *, floor: float = 1e-6
+) -> Tensor:
+    """Features of scattering coefficients, those of one channel side by side.
+
+    Parameters
+    ----------
+    coefficients : torch.Tensor, shape (batch, channels, *coarse) or (batch, inputs, channels, ...)
+        From `Scattering`, of inputs with or without several input channels.
+    dims : int
+        1 or 2.
+    pool : {"log-mean", "mean", "log", "none"}
+        Mean over all places and its logarithm, log(|·| + `floor`), or neither, or one of them.
+
+    Returns
+    -------
+    torch.Tensor, shape (batch, channels · features a channel)
+
+    Raises
+    ------
+    ValueError
+        For another `pool`, or another number of dimensions.
+    """
+    if pool not in POOLS:
+        raise ValueError(f"pool must be one of {', '.join(POOLS)}, not {pool!r}")
+    if coefficients.ndim not in (dims + 2, dims + 3):
+        raise ValueError("a batch of inputs is (batch, *shape) or (batch, inputs, *shape)")
+    found = coefficients.flatten(-dims)
+    if "mean" in pool:
+        found = found.mean(-1, keepdim=True)
+    if "log" in pool:
+        found = (found.abs() + floor).log()
+    if found.ndim == 4:
+        found = found.transpose(1, 2)
+    return found.flatten(1)
 
 
 def _averaging(phi: Tensor, step: int, start: int, end: int) -> Tensor:
