@@ -37,6 +37,7 @@ class ScatteringModel(nn.Module):
         self.scattering, self.pool = scattering, pool
         with torch.no_grad():
             features = self.features(torch.zeros(1, inputs, *scattering.shape))
+        self._per_channel = features.shape[1] // len(scattering.channels)
         self.head = nn.Linear(features.shape[1], outputs).double()
         self.mean: Tensor
         self.spread: Tensor
@@ -55,8 +56,7 @@ class ScatteringModel(nn.Module):
     @property
     def channel_of_feature(self) -> np.ndarray:
         """Number of the scattering channel that each feature comes from."""
-        channels = len(self.scattering.channels)
-        return np.repeat(np.arange(channels), len(self.mean) // channels)
+        return np.repeat(np.arange(len(self.scattering.channels)), self._per_channel)
 
     def apply_head(self, features: Tensor) -> Tensor:
         """Features, not standardised, to outputs: (batch, outputs)."""
