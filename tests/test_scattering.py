@@ -47,7 +47,7 @@ def disturb(module: torch.nn.Module, spread: float = 0.2, seed: int = 0) -> torc
 # --- kymatio -------------------------------------------------------------------------------------
 
 IMAGES = [(2, 8, (32, 32)), (3, 8, (40, 24)), (2, 6, (33, 39)), (1, 4, (7, 16)), (3, 4, (8, 8))]
-SIGNALS = [(4, 8, 512), (5, 1, 500), (6, 4, 1001), (3, 1, 64)]
+SIGNALS = [(4, 8, 512), (5, 1, 500), (6, 4, 1001), (3, 1, 100)]
 
 
 @pytest.mark.parametrize(("J", "L", "shape"), IMAGES)
@@ -249,8 +249,8 @@ def farthest(scattering, count: int = 1000) -> float:
 
 @pytest.mark.parametrize("name", BANKS)
 def test_no_pair_comes_further_apart(name):
-    for seed in range(2):
-        bank = disturb(BANKS[name](), 0.3 * seed, seed)
+    for spread in (0, 0.02 if name == "free" else 0.3):
+        bank = disturb(BANKS[name](), spread)
         whole = Scattering2d((8, 8), bank, padding="circular", subsample=False, rescale=True)
         assert float(whole.littlewood_paley_max().detach()) == pytest.approx(1, abs=1e-9)
         assert 0.3 < farthest(whole) <= 1 + 1e-9
@@ -315,7 +315,7 @@ def test_small_shifts_change_little():
 
 @pytest.mark.parametrize("name", ["haar", "db2", "db5", "sym4", "sym8", "coif1", "coif3"])
 def test_lattice_banks_are_those_of_pywavelets(name):
-    h = torch.tensor(pywt.Wavelet(name).rec_lo)
+    h = torch.tensor(pywt.Wavelet(name).rec_lo, dtype=torch.float64)
     taps = LatticeTaps(name)
     torch.testing.assert_close(taps(0).detach(), h, atol=1e-10, rtol=0)
     bank = Orthogonal1d(3, name).requires_grad_(False)
@@ -340,7 +340,7 @@ def test_learned_lattices_stay_orthonormal():
 EXPONENTS = [
     ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
     ([-0.1, 0.05], [0.3, 0.0]),
-    ([0.0, -0.02, 0.0], [0.0, 0.7, 0.25]),
+    ([0.0, -0.02, 0.0], [0.0, 0.2, 0.1]),
 ]
 
 
@@ -371,7 +371,7 @@ def test_zero_exponents_give_daubechies_wavelets():
 
 
 def test_free_filters_start_as_the_others_and_have_no_mean():
-    bank = Free2d(Morlet2d(1, 4), 9)
+    bank = Free2d(Morlet2d(1, 4), 9).requires_grad_(False)
     start = Morlet2d(1, 4)((16, 16)).psi
     torch.testing.assert_close(bank((16, 16)).psi.real, start, atol=1e-3, rtol=0)
     disturb(bank, 0.1)
@@ -400,6 +400,8 @@ def test_features_of_one_channel_stand_side_by_side():
         (lambda: Free2d(Morlet2d(1), 4), "its window is odd"),
         (lambda: generalised_daubechies([0.0], []), "equal length"),
         (lambda: generalised_daubechies([0.0], [np.pi / 2]), "odd multiple of iπ"),
+        (lambda: Orthogonal2d(3, ExponentialTaps([0.0], [np.pi / 8])), "odd multiple"),
+        (lambda: Orthogonal1d(2, ExponentialTaps([0.0] * 3, [0, 0.7, 0.25])), "lower the freq"),
         (lambda: Scattering2d((16, 16), Morlet1d(2)), "takes a shape and banks of 2"),
         (lambda: Scattering2d((6, 16), Morlet2d(3)), "lower J"),
         (lambda: Scattering2d((16, 18), Morlet2d(2), padding="circular"), "divisible by 4"),

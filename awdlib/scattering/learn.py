@@ -13,6 +13,7 @@ from awdlib.adam import Adam
 from awdlib.scattering.banks import rescale
 from awdlib.scattering.transform import Scattering, filtered, pooled
 
+_DIVERGED = "learning diverged in epoch {}: lower lr_filters or lr_head"
 TOLERANCE = 1e-6  # by which rounding may push a Littlewood–Paley sum of 1 up
 
 
@@ -206,14 +207,16 @@ def fit(
                 if parameter is model.head.weight:
                     gradient = gradient + weight_decay * parameter.detach()
                 adam.step(gradient)
+            if not all(torch.isfinite(parameter).all() for parameter in parameters):
+                raise ValueError(_DIVERGED.format(epoch + 1))
             largest = _sum_after_step(model.scattering) if filters or not steps else steps[-1][2]
             steps.append((value.item(), penalty.item(), largest))
         with torch.no_grad():
             predicted = _in_parts(outputs)(held)
             held_loss.append(loss(predicted, y_held).item())
             held_score.append(score(predicted, y_held))
-        if not np.isfinite([*steps[-1], held_loss[-1]]).all():
-            raise ValueError(f"learning diverged in epoch {epoch + 1}: lower lr_filters or lr_head")
+        if not np.isfinite(held_loss[-1]):
+            raise ValueError(_DIVERGED.format(epoch + 1))
         if progress:
             progress(epoch + 1, epochs)
         if epoch == 0 or held_loss[-1] < held_loss[best]:
