@@ -314,7 +314,7 @@ class Modulus(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """The gradient times z / |z|."""
         z, modulus = ctx.saved_tensors
-        return z * (gradient / torch.where(modulus == 0, 1, modulus))
+        return z * (gradient / modulus.clamp(min=1e-18))
 
 
 def filtered(spectrum: Tensor, filter_: Tensor, halvings: int, dims: int) -> Tensor:
