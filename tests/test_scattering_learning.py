@@ -201,9 +201,8 @@ def test_a_filter_planted_twice_is_redundant():
             value[0, 3] = value[0, 0]
         bank.turn[0, 3] = bank.start[0] - bank.start[3]
     twins.scattering.bank = bank
-    heads = [RidgeHead(*(a.detach() for a in (twins.features(x), y, twins.features(x_held))),
-                       y_held, alpha=1e-9)]  # fmt: skip
-    index = car(heads[0], filter_groups(twins))
+    head = RidgeHead(twins.features(x), y, twins.features(x_held), y_held, alpha=1e-9)
+    index = car(head, filter_groups(twins))
     assert index[0] == index[3] == 0
     assert max(index.values()) > 0
 

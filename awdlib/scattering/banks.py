@@ -45,7 +45,8 @@ class Filters:
         """The filters for signals of which every 2**resolution-th sample is left.
 
         Keeps the low frequencies, as kymatio does in two dimensions: each frequency of the coarse
-        grid takes its value from one of the fine grid, so a Littlewood–Paley sum does not grow.
+        grid takes its value from one of the fine grid. At the highest one, ω and −ω become the
+        same, so a Littlewood–Paley sum may change there.
         """
         if resolution == 0:
             return self
@@ -61,10 +62,10 @@ class Filters:
 
     def to(self, like: Tensor) -> Filters:
         """With the precision and on the device of a real tensor."""
-        dtype = like.to(torch.complex64 if like.dtype == torch.float32 else torch.complex128).dtype
+        paired = torch.complex64 if like.dtype == torch.float32 else torch.complex128
 
         def cast(a: Tensor) -> Tensor:
-            return a.to(like.device, dtype if a.is_complex() else like.dtype)
+            return a.to(like.device, paired if a.is_complex() else like.dtype)
 
         return Filters(cast(self.psi), tuple(map(cast, self.phi)))
 

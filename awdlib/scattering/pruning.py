@@ -67,14 +67,15 @@ class RidgeHead:
                 "features are (examples, features), as many of them held out, not "
                 f"{tuple(features.shape)} and {tuple(features_held.shape)}"
             )
-        mean, spread = standardisation(features.double())
-        z = (features.double() - mean) / spread
-        self._z_held = (features_held.double() - mean) / spread
-        self.y_held = y_held
+        # In float64 on the CPU, wherever the features come from.
+        features, features_held = (a.detach().double().cpu() for a in (features, features_held))
+        y, self.y_held = y.cpu(), y_held.cpu()
+        mean, spread = standardisation(features)
+        z, self._z_held = ((a - mean) / spread for a in (features, features_held))
         if y.is_floating_point():
             targets = as_columns(y).double()
         else:
-            classes = int(max(y.max(), y_held.max())) + 1
+            classes = int(max(y.max(), self.y_held.max())) + 1
             targets = torch.nn.functional.one_hot(y, classes).double()
         self._offset = targets.mean(0)
         gram = z.T @ z + alpha * torch.eye(z.shape[1], dtype=z.dtype)
