@@ -66,7 +66,8 @@ def _relief() -> np.ndarray:
     from matplotlib.cbook import get_sample_data
     from matplotlib.colors import LightSource
 
-    with get_sample_data("jacksboro_fault_dem.npz") as data:
+    path = str(get_sample_data("jacksboro_fault_dem.npz", asfileobj=False))
+    with np.load(path) as data:
         height, degree = data["elevation"], 111_200.0  # metres to a degree of latitude
         dx = degree * data["dx"] * np.cos(np.radians(data["ymin"]))
         dy = degree * data["dy"]
