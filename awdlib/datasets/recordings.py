@@ -148,9 +148,8 @@ def load_recording(path: str | Path) -> Recording:
 
 def _whole(spikes: np.ndarray) -> np.ndarray:
     """Counts as integers; what is no count stays, and `Recording` refuses it."""
-    if spikes.dtype.kind == "f" and not (spikes == np.round(spikes)).all():
-        return spikes
-    return spikes.astype(np.int64)
+    countable = np.isfinite(spikes).all() and (spikes == np.round(spikes)).all()
+    return spikes.astype(np.int64) if countable else spikes
 
 
 def _read(path: Path) -> Mapping[str, np.ndarray]:
@@ -163,15 +162,16 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
             files = {name: path / f"{name}.npy" for name in known}
             return {n: np.load(f, allow_pickle=False) for n, f in files.items() if f.exists()}
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
+            # opened here, since numpy leaves a damaged file open
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 return {name: file[name] for name in known if name in file}
         if path.suffix in (".h5", ".hdf5"):
             import h5py
 
             with h5py.File(path, "r") as file:
                 return {name: np.asarray(file[name]) for name in known if name in file}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).partition("\n")[0]
         raise DataError(
             f"{path.name} cannot be read ({reason}): it is damaged, or of another kind than its "
             "name says."
