@@ -121,14 +121,16 @@ def test_the_best_grating_gives_the_peak_rate_whatever_its_phase(cells):
         np.testing.assert_allclose(rate, cells.baseline[k] + cells.peak[k], rtol=0.05)
 
 
-def test_the_surround_divides(cells):
-    """Twice the contrast gives much less than four times the response, as squaring alone would."""
-    k = 0
-    rates = []
-    for contrast in (0.25, 0.5, 1.0):
+@pytest.mark.parametrize("contrast", [0.1, 0.4])
+def test_the_surround_divides_and_the_power_follows(cells, contrast):
+    """Against contrast c the rate is peak · [(1 + h²) c² / (h² + c²)] to the exponent."""
+    for k in range(len(cells.orientation)):
         movie = grating(32, cells.orientation[k], cells.frequency[k], frames=16, contrast=contrast)
-        rates.append(cells.rate(movie)[8:, k].mean() - cells.baseline[k])
-    assert rates[0] < rates[1] < rates[2] < 1.5 * rates[1]
+        found = cells.rate(movie)[8:, k].mean() - cells.baseline[k]
+        half = cells.half_contrast[k] ** 2
+        drive = (1 + half) * contrast**2 / (half + contrast**2)
+        assert found == pytest.approx(cells.peak[k] * drive ** cells.exponent[k], rel=0.05)
+    assert cells.exponent.max() > 1.3
 
 
 def test_responses_come_late_by_the_latency(cells):
@@ -256,10 +258,22 @@ def test_tuning_reads_a_linear_model(orientations):
 def test_a_frequency_at_the_edge_of_the_grid_is_not_extrapolated():
     grid = np.geomspace(0.05, 0.2, 5)
 
-    def predict(movie):  # the finer, the better
-        return np.abs(np.diff(movie, axis=2)).mean((1, 2))[:, None]
+    def finer(movie):  # is better, by less and less
+        steps = sum(np.abs(np.diff(movie, axis=axis)).mean((1, 2)) for axis in (1, 2))
+        return np.log(1e3 * steps)[:, None]
 
-    assert tuning(predict, 32, frequencies=grid).frequency[0] == grid[-1]
+    assert tuning(finer, 32, frequencies=grid).frequency[0] == grid[-1]
+    coarser = tuning(lambda movie: 10 - finer(movie) ** 2 / 9, 32, frequencies=grid)
+    assert coarser.frequency[0] == grid[0]
+
+
+def test_the_first_frames_do_not_count(cells):
+    def startled(movie):
+        rate = cells.rate(movie)
+        rate[:8] += 1e4 * np.ptp(movie[0], axis=0).max()  # by whatever comes up
+        return rate
+
+    np.testing.assert_allclose(tuning(startled, 32).response, tuning(cells.rate, 32).response)
 
 
 def test_gratings_are_what_they_are_called():
