@@ -96,3 +96,50 @@ def compression_factors(
         for c, a in zip(coeffs, attributions, strict=True)
     ]
     return torch.cat(both, 1).double().mean(1).cpu().numpy()
+
+
+def noise_corrected_correlation(prediction: np.ndarray, spikes: np.ndarray) -> np.ndarray:
+    """Correlation of predictions with what a stimulus explains of noisy responses.
+
+    CC_norm of Schoppe et al., *Measuring the performance of neural models*, Frontiers in
+    Computational Neuroscience 10:10, 2016: the covariance of prediction and mean response, over
+    the standard deviations of the prediction and of the signal. The signal power is estimated from
+    repeats of one stimulus, without bias, as [Var(Σ spikes) − Σ Var(spikes)] / (N² − N).
+
+    Parameters
+    ----------
+    prediction : numpy.ndarray, shape (frames, neurons)
+        On any scale.
+    spikes : numpy.ndarray, shape (repeats, frames, neurons)
+        Counts of at least two repeats of one stimulus.
+
+    Returns
+    -------
+    numpy.ndarray, shape (neurons,)
+        1, up to an error of estimation in both directions, for the true rate; 0 for a constant
+        prediction; NaN where the signal power is not positive: repeats have nothing in common.
+
+    Raises
+    ------
+    ValueError
+        If there is one repeat only, or shapes do not fit.
+    """
+    prediction, spikes = np.asarray(prediction, float), np.asarray(spikes, float)
+    if spikes.ndim != 3 or prediction.shape != spikes.shape[1:]:
+        raise ValueError(
+            "prediction must have shape (frames, neurons) and spikes (repeats, frames, neurons), "
+            f"not {prediction.shape} and {spikes.shape}"
+        )
+    repeats = len(spikes)
+    if repeats < 2:
+        raise ValueError(
+            f"noise can only be told from signal with at least 2 repeats of the stimulus, not "
+            f"{repeats}: correlate with the single response instead"
+        )
+    total = spikes.sum(0)
+    signal = (total.var(0) - spikes.var(1).sum(0)) / (repeats**2 - repeats)
+    centred = prediction - prediction.mean(0)
+    covariance = (centred * total).mean(0) / repeats
+    # what rounding leaves of a constant counts as constant
+    spread = np.where(np.ptp(prediction, axis=0) > 0, prediction.std(0), np.inf)
+    return covariance / (spread * np.sqrt(np.where(signal > 0, signal, np.nan)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import peer_packages as peers
+import scattering_peers
 import torch
 from measuring import Stopwatch, Timing
 from records import assemble, machine
@@ -19,6 +20,8 @@ from awdlib.distill import distill
 from awdlib.networks import ClathrinLSTM, count_parameters, lstm_from_state
 from awdlib.objective import Settings, batch_loss, loss_and_gradient
 from awdlib.resnet import ResNet18
+from awdlib.scattering.banks import Morlet2d
+from awdlib.scattering.transform import Scattering2d
 from awdlib.sweep import published_grids, sweep
 from awdlib.threads import processes
 
@@ -345,6 +348,62 @@ class Cases:
                 "db5, four levels, mode zero; forward, and backward in the maps. The peer's module "
                 "has no gradient in the filter; ours with it is the extra figure. "
                 "largest_difference: between both approximations and both gradients in the maps."
+            ),
+            **self._common,
+        )
+
+    # --- scattering ----------------------------------------------------------------------------
+
+    def scattering2d(self, watch: Stopwatch) -> dict[str, Any]:
+        """Two-dimensional scattering of small images, and its gradient in the filters."""
+        peer_version = peers.version("kymatio")
+        J, L, size, batch = 2, 8, 32, 4 if self.options.quick else 32
+        generator = torch.Generator().manual_seed(3)
+        x = torch.randn(batch, size, size, generator=generator)
+        fixed = Scattering2d((size, size), Morlet2d(J, L).requires_grad_(False))
+        learned = Scattering2d((size, size), Morlet2d(J, L), rescale=True)
+        peer = scattering_peers.kymatio2d(J, L, size)
+        naive, naive_learned = (scattering_peers.by_the_word(s) for s in (fixed, learned))
+        timings = watch.interleaved(
+            {
+                "ours": lambda: [fixed(x) for _ in range(IN_A_ROW)],
+                "ours_learning": lambda: learned(x).square().sum().backward(),
+                "naive_learning": lambda: naive_learned(x).square().sum().backward(),
+                "naive": lambda: naive(x),
+                "peer": lambda: peer(x),
+            }
+        )
+        mine, theirs, plain = fixed(x), peer(x), naive(x)
+        per_image = {
+            name: timing.scaled(1 / batch / (IN_A_ROW if name == "ours" else 1))
+            for name, timing in timings.items()
+        }
+        seconds = {name: timing.median for name, timing in per_image.items()}
+        return assemble(
+            name="scattering2d",
+            unit="image",
+            ours=per_image["ours"],
+            peer="kymatio",
+            peer_version=peer_version,
+            peer_timing=per_image["peer"],
+            naive_seconds=seconds["naive"],
+            ratio_naive=seconds["naive"] / seconds["ours"],
+            learning_seconds=seconds["ours_learning"],
+            naive_learning_seconds=seconds["naive_learning"],
+            ratio_naive_learning=seconds["naive_learning"] / seconds["ours_learning"],
+            largest_difference=float((mine - theirs).abs().max() / theirs.abs().max()),
+            naive_difference=float((mine - plain).norm() / plain.norm()),
+            shares=scattering_peers.shares(lambda: fixed(x)),
+            batch=batch,
+            epochs=None,
+            dtype="float32",
+            data=f"white noise, {size}×{size}",
+            note=(
+                f"J = {J}, L = {L}, orders 0 to 2, {len(fixed.channels)} channels. naive: every "
+                "convolution at full size, one path at a time (first moduli are kept), filters "
+                "made in every call; learning: forward and backward in the filters, which kymatio "
+                "has not. largest_difference: from kymatio's, over its largest coefficient; "
+                "naive_difference: relative, by the aliases of the moduli's subsampling."
             ),
             **self._common,
         )

@@ -20,6 +20,8 @@ from torch import nn
 # The authors' conjugate-mirror term turns the loss complex in today's torch, and backward fails.
 OTHER_TERMS = {"lamlSum": 1.0, "lamhSum": 1.0, "lamL2norm": 1.0, "lamConv": 1.0, "lamCMF": 0.0}
 
+PEERS = {"dwt2_forward_backward": "pytorch_wavelets", "scattering2d": "kymatio"}  # else awave
+
 
 class MissingPeerError(RuntimeError):
     """A package to be timed against is not installed; the message says how to get it."""

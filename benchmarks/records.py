@@ -14,6 +14,7 @@ from awdlib import provenance
 
 NAMES = (
     "cme_fit_single", "cme_fit_batch25", "cme_sweep525", "cosmology_step", "dwt2_forward_backward",
+    "scattering2d",
 )  # fmt: skip
 # Keys that every record has; those that may be null where they make no sense are listed twice.
 KEYS = (

@@ -41,13 +41,13 @@ def main(argv: list[str] | None = None) -> int:
     names = [name for name in records.NAMES if not options.only or name in options.only]
     output = options.output or (None if options.quick else RESULTS)
     from cases import Cases, Options  # torch loads only when something is to be timed
-    from peer_packages import MissingPeerError, version
+    from peer_packages import PEERS, MissingPeerError, version
 
     done: list[dict] = []
     start = time.perf_counter()
     code = 0
     try:
-        for peer in {"pytorch_wavelets" if name.startswith("dwt") else "awave" for name in names}:
+        for peer in {PEERS.get(name, "awave") for name in names}:
             version(peer)
         cases = Cases(
             Options(threads=options.threads, repeats=options.repeats, clock=options.clock,

@@ -1,0 +1,323 @@
+"""Filters learned by backpropagation below a linear head (the proposal's Sec. I(1))."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from awdlib.adam import Adam
+from awdlib.scattering.banks import rescale
+from awdlib.scattering.transform import Scattering, filtered, pooled
+
+_DIVERGED = "learning diverged in epoch {}: lower lr_filters or lr_head"
+TOLERANCE = 1e-6  # by which rounding may push a Littlewood–Paley sum of 1 up
+
+
+class ScatteringModel(nn.Module):
+    """Scattering coefficients, pooled and standardised, and a linear head.
+
+    Parameters
+    ----------
+    scattering : Scattering
+    outputs : int
+        Classes, or targets of a regression.
+    inputs : int
+        Channels of an input (colours); inputs of one may come without that dimension.
+    pool : str
+        As of `awdlib.scattering.transform.pooled`.
+    """
+
+    def __init__(
+        self, scattering: Scattering, outputs: int, *, inputs: int = 1, pool: str = "log-mean"
+    ):
+        super().__init__()
+        self.scattering, self.pool = scattering, pool
+        with torch.no_grad():
+            features = self.features(torch.zeros(1, inputs, *scattering.shape))
+        self._per_channel = features.shape[1] // len(scattering.channels)
+        self.head = nn.Linear(features.shape[1], outputs).double()
+        self.mean: Tensor
+        self.spread: Tensor
+        self.register_buffer("mean", torch.zeros(features.shape[1]).double())
+        self.register_buffer("spread", torch.ones(features.shape[1]).double())
+        # Of a regression's targets; 0 and 1 for classes.
+        self.centre: Tensor
+        self.unit: Tensor
+        self.register_buffer("centre", torch.zeros(outputs).double())
+        self.register_buffer("unit", torch.ones(outputs).double())
+
+    def features(self, x: Tensor) -> Tensor:
+        """(batch, *shape) or (batch, inputs, *shape) to (batch, features), not standardised."""
+        return pooled(self.scattering(x), self.scattering.dims, self.pool)
+
+    @property
+    def channel_of_feature(self) -> np.ndarray:
+        """Number of the scattering channel that each feature comes from."""
+        return np.repeat(np.arange(len(self.scattering.channels)), self._per_channel)
+
+    def apply_head(self, features: Tensor) -> Tensor:
+        """Features, not standardised, to outputs: (batch, outputs)."""
+        z = ((features - self.mean) / self.spread).to(self.head.weight.dtype)
+        return self.head(z) * self.unit + self.centre
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, *shape) or (batch, inputs, *shape) to logits or predictions (batch, outputs)."""
+        return self.apply_head(self.features(x))
+
+    def start(self, features: Tensor, y: Tensor, seed: int) -> None:
+        """Standardise by these training features and targets, and draw a small head.
+
+        The standardisation then stays: as the head is linear it sets where learning starts and how
+        fast it goes, not what can be learned.
+        """
+        mean, spread = standardisation(features.detach().double())
+        count = len(mean)
+        if count != self.head.in_features:  # filters have been removed
+            self.head = nn.Linear(count, self.head.out_features).to(self.head.weight)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            self.mean, self.spread = mean, spread
+            draw = torch.randn(self.head.weight.shape, generator=generator) * 0.01
+            self.head.weight.copy_(draw)
+            self.head.bias.zero_()
+            if y.is_floating_point():
+                self.centre, self.unit = standardisation(as_columns(y).double())
+
+
+def standardisation(a: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each column; 1 for a column that is constant."""
+    spread = a.std(0, correction=0)
+    return a.mean(0), torch.where(spread > 1e-12, spread, 1.0)
+
+
+def as_columns(y: Tensor) -> Tensor:
+    """(examples,) to (examples, 1)."""
+    return y[:, None] if y.ndim == 1 else y
+
+
+def score(outputs: Tensor, y: Tensor) -> float:
+    """Accuracy for classes (integers); R², the mean over targets, for a regression."""
+    if not y.is_floating_point():
+        return float((outputs.argmax(1) == y).double().mean())
+    y = as_columns(y).to(outputs)
+    residual, total = ((outputs - y) ** 2).sum(0), ((y - y.mean(0)) ** 2).sum(0)
+    return float((1 - residual / total).mean())
+
+
+@dataclass(frozen=True)
+class History:
+    """What `fit` went through.
+
+    Attributes
+    ----------
+    loss, penalty, littlewood_paley : numpy.ndarray, shape (steps,)
+        Loss of each step's batch without the penalty, the penalty γ · R, and the largest
+        Littlewood–Paley sum after the step.
+    held_loss, held_score : numpy.ndarray, shape (epochs,)
+        Of the held-out examples after each epoch: loss, and accuracy or R².
+    best : int
+        The epoch, from 0, whose parameters were kept.
+    """
+
+    loss: np.ndarray
+    penalty: np.ndarray
+    littlewood_paley: np.ndarray
+    held_loss: np.ndarray
+    held_score: np.ndarray
+    best: int
+
+
+def fit(
+    model: ScatteringModel,
+    x: Tensor,
+    y: Tensor,
+    x_held: Tensor,
+    y_held: Tensor,
+    *,
+    seed: int,
+    lr_filters: float = 1e-2,
+    lr_head: float = 1e-2,
+    weight_decay: float = 1e-2,
+    epochs: int = 100,
+    patience: int = 20,
+    batch_size: int = 64,
+    gradients: Tensor | None = None,
+    gamma: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> History:
+    """Learn filters and head by Adam; keep the parameters that do best on held-out examples.
+
+    Minimises the cross-entropy (classes) or squared error (standardised targets) plus
+    weight_decay/2 · ‖head's weights‖² + γ · R, with R as of `attribution_spread`.
+
+    Parameters
+    ----------
+    model : ScatteringModel
+        Changed in place. The head starts anew, the filters where they are.
+    x, y : torch.Tensor
+        Training examples, and classes (int64) or targets (floats, (examples,) or (examples, k)).
+    x_held, y_held : torch.Tensor
+        For early stopping: held-out *training* examples, never test ones.
+    seed : int
+        Of the head's start and the shuffling.
+    lr_filters, lr_head : float
+        With `lr_filters` 0, features are computed once and only the head learns.
+    gradients : torch.Tensor, optional, of the shape of `x`
+        A teacher's gradients by its inputs, computed once (`awdlib.attribution.input_gradients`).
+    gamma : float
+        γ; needs `gradients`.
+
+    Raises
+    ------
+    ValueError
+        If the scattering learns without being rescaled, the arguments do not fit each other, or
+        the loss stops being finite.
+    """
+    filters = [p for p in model.scattering.parameters() if p.requires_grad and lr_filters > 0]
+    _check(model, x, y, x_held, y_held, bool(filters), gradients, gamma)
+    # What does not change is not computed again.
+    shown = (lambda a: a) if filters else _in_parts(model.features)
+    with torch.no_grad():
+        start = _in_parts(model.features)(x)
+        model.start(start, y, seed)
+        inputs, held = (x, x_held) if filters else (start, shown(x_held))
+    outputs = model if filters else model.apply_head
+    loss = _squared_error(model) if y.is_floating_point() else nn.functional.cross_entropy
+    parameters = [model.head.weight, model.head.bias, *filters]
+    adams = [Adam(p, lr_head) for p in parameters[:2]] + [Adam(p, lr_filters) for p in filters]
+    steps: list[tuple[float, float, float]] = []
+    held_loss: list[float] = []
+    held_score: list[float] = []
+    best = 0
+    for epoch in range(epochs):
+        order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(x)))
+        for index in order.to(x.device).split(batch_size):
+            value = loss(outputs(inputs[index]), y[index])
+            penalty = value.new_zeros(())
+            if gamma and gradients is not None:
+                penalty = gamma * attribution_spread(model.scattering, gradients[index])
+            found = torch.autograd.grad(value + penalty, parameters, allow_unused=True)
+            for parameter, gradient, adam in zip(parameters, found, adams, strict=True):
+                if gradient is None:
+                    continue
+                if parameter is model.head.weight:
+                    gradient = gradient + weight_decay * parameter.detach()
+                adam.step(gradient)
+            if not all(torch.isfinite(parameter).all() for parameter in parameters):
+                raise ValueError(_DIVERGED.format(epoch + 1))
+            largest = _sum_after_step(model.scattering) if filters or not steps else steps[-1][2]
+            steps.append((value.item(), penalty.item(), largest))
+        with torch.no_grad():
+            predicted = _in_parts(outputs)(held)
+            held_loss.append(loss(predicted, y_held).item())
+            held_score.append(score(predicted, y_held))
+        if not np.isfinite(held_loss[-1]):
+            raise ValueError(_DIVERGED.format(epoch + 1))
+        if progress:
+            progress(epoch + 1, epochs)
+        if epoch == 0 or held_loss[-1] < held_loss[best]:
+            best = epoch
+            kept = [p.detach().clone() for p in parameters]
+        elif epoch - best >= patience:
+            break
+    with torch.no_grad():
+        for parameter, value in zip(parameters, kept, strict=True):
+            parameter.copy_(value)
+    values, penalties, sums = np.array(steps).T
+    return History(values, penalties, sums, np.array(held_loss), np.array(held_score), best)
+
+
+def attribution_spread(scattering: Scattering, gradients: Tensor) -> Tensor:
+    """How widely a teacher's attributions are spread over the wavelets: AWD's idea, scale-free.
+
+    R = mean over examples of ‖a‖₁ / (√N ‖a‖₂), with a = (G ⋆ ψ_λ)_λ, all N numbers of one example
+    at full size. G is the teacher's gradient by its input; for a tight frame (a Littlewood–Paley
+    sum of 1) a is its gradient by the wavelet coefficients, (Ψ⁻¹)ᵀG. R lies in (0, 1] and is
+    smallest where few coefficients hold all of it; the norm below makes shrinking a filter useless.
+
+    Parameters
+    ----------
+    scattering : Scattering
+    gradients : torch.Tensor, shape (batch, *shape) or (batch, inputs, *shape)
+    """
+    axes = tuple(range(-scattering.dims, 0))
+    filters = rescale(scattering.bank(scattering.shape)).to(gradients)
+    keep = [n for n in range(len(filters.psi)) if scattering.keep[n]]
+    spectrum = torch.fft.fftn(gradients, dim=axes).unsqueeze(-scattering.dims - 1)
+    product = filtered(spectrum, filters.psi[keep], 0, scattering.dims)
+    a = torch.fft.ifftn(product, dim=axes).abs().flatten(1)
+    tiny = torch.finfo(a.dtype).tiny
+    length = torch.linalg.vector_norm(a, dim=1).clamp(min=tiny)
+    return (a.sum(1) / (a.shape[1] ** 0.5 * length)).mean()
+
+
+@torch.no_grad()
+def jitter(module: nn.Module, spread: float, seed: int) -> None:
+    """Add normal noise to all parameters that learn, in place: a random restart's start.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        For instance a bank; its parameters are logarithms and angles, so `spread` is relative.
+    spread : float
+        Standard deviation.
+    seed : int
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(spread * noise.to(parameter))
+
+
+def _sum_after_step(scattering: Scattering) -> float:
+    with torch.no_grad():
+        largest = float(scattering.littlewood_paley_max())
+    if scattering.rescale and not largest <= 1 + TOLERANCE:
+        raise ValueError(f"the Littlewood–Paley sum reached {largest}: lower lr_filters")
+    return largest
+
+
+def _squared_error(model: ScatteringModel) -> Callable[[Tensor, Tensor], Tensor]:
+    def loss(outputs: Tensor, y: Tensor) -> Tensor:
+        return (((outputs - as_columns(y)) / model.unit) ** 2).mean()
+
+    return loss
+
+
+def _in_parts(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Apply a function to 256 examples at a time, to spare memory."""
+    return lambda x: torch.cat([function(some) for some in x.split(256)])
+
+
+def _check(
+    model: ScatteringModel,
+    x: Tensor,
+    y: Tensor,
+    x_held: Tensor,
+    y_held: Tensor,
+    learns: bool,
+    gradients: Tensor | None,
+    gamma: float,
+) -> None:
+    if learns and not model.scattering.rescale:
+        raise ValueError(
+            "filters are learned with Scattering(..., rescale=True), which bounds them"
+        )
+    if not len(x) or not len(x_held) or len(x) != len(y) or len(x_held) != len(y_held):
+        raise ValueError(
+            f"{len(x)} training examples have {len(y)} targets, {len(x_held)} held-out ones "
+            f"{len(y_held)}: both need as many, and at least one"
+        )
+    outputs = model.head.out_features
+    if y.is_floating_point():
+        if as_columns(y).shape[1] != outputs:
+            raise ValueError(f"the model has {outputs} outputs, y {as_columns(y).shape[1]} targets")
+    elif int(y.max()) >= outputs or int(y.min()) < 0:
+        raise ValueError(f"classes are numbered from 0 to {outputs - 1}, the model's last output")
+    if gamma and (gradients is None or gradients.shape != x.shape):
+        raise ValueError("gamma needs the teacher's gradients, of the shape of x")

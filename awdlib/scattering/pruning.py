@@ -1,0 +1,458 @@
+"""Which filters a task needs: the CAR index, greedy pruning and the search over sizes.
+
+The proposal's Sec. I(2), with the index of Abbasi-Asl and Yu (2017). All choices are made on
+held-out *training* examples: no function here takes test data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from awdlib.scattering.learn import (
+    History,
+    ScatteringModel,
+    as_columns,
+    fit,
+    score,
+    standardisation,
+)
+
+Groups = Mapping[int, np.ndarray]  # the features that go when a filter goes
+
+
+class RidgeHead:
+    """A linear head in closed form from which features can be taken away.
+
+    Ridge regression on standardised features; for classes, one against all. (ZᵀZ + αI)⁻¹ is kept
+    and updated, so a head refitted without some features costs no new solution.
+
+    Parameters
+    ----------
+    features, y : torch.Tensor
+        Training examples: (examples, features), and classes (int64) or targets (floats).
+    features_held, y_held : torch.Tensor
+        Held-out ones, on which every score is taken.
+    alpha : float
+        α, above 0.
+
+    Attributes
+    ----------
+    left : torch.Tensor of bool, shape (features,)
+    y_held : torch.Tensor
+
+    Raises
+    ------
+    ValueError
+        If `alpha` is not above 0, or the arrays do not fit each other.
+    """
+
+    def __init__(
+        self, features: Tensor, y: Tensor, features_held: Tensor, y_held: Tensor, *,
+        alpha: float = 1.0,
+    ):  # fmt: skip
+        if not alpha > 0:
+            raise ValueError(f"alpha must be above 0, not {alpha}")
+        if len(features) != len(y) or len(features_held) != len(y_held):
+            raise ValueError("features and y, and both held out, must have as many examples each")
+        if features.ndim != 2 or features.shape[1:] != features_held.shape[1:]:
+            raise ValueError(
+                "features are (examples, features), as many of them held out, not "
+                f"{tuple(features.shape)} and {tuple(features_held.shape)}"
+            )
+        # In float64 on the CPU, wherever the features come from.
+        features, features_held = (a.detach().double().cpu() for a in (features, features_held))
+        y, self.y_held = y.cpu(), y_held.cpu()
+        mean, spread = standardisation(features)
+        z, self._z_held = ((a - mean) / spread for a in (features, features_held))
+        if y.is_floating_point():
+            targets = as_columns(y).double()
+        else:
+            classes = int(max(y.max(), self.y_held.max())) + 1
+            targets = torch.nn.functional.one_hot(y, classes).double()
+        self._offset = targets.mean(0)
+        gram = z.T @ z + alpha * torch.eye(z.shape[1], dtype=z.dtype)
+        self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
+        self._weights = self._inverse @ (z.T @ (targets - self._offset))
+        self.left = torch.ones(z.shape[1], dtype=torch.bool)
+
+    def predict(self) -> Tensor:
+        """Outputs for the held-out examples, (examples, outputs)."""
+        return self._offset + self._z_held @ self._weights
+
+    def score(self) -> float:
+        """Held-out accuracy or R²."""
+        return score(self.predict(), self.y_held)
+
+    def without(self, groups: Groups, *, refit: bool = True) -> dict[int, Tensor]:
+        """Held-out outputs without each group in turn.
+
+        Parameters
+        ----------
+        groups : mapping
+            Numbers to indices of features; those already gone are left out.
+        refit : bool
+            Fit the rest of the head anew, or only put the features at their training means.
+        """
+        predicted = self.predict()
+        through = self._z_held @ self._inverse if refit else self._z_held
+        found = {}
+        for name, group in groups.items():
+            s = self._present(group)
+            lost = self._weights[s]
+            if refit:
+                lost = torch.linalg.solve(self._inverse[s][:, s], lost)
+            found[name] = predicted - through[:, s] @ lost
+        return found
+
+    def remove(self, group: np.ndarray) -> None:
+        """Take features away and refit the rest."""
+        s = self._present(group)
+        columns = self._inverse[:, s]
+        solved = torch.linalg.solve(columns[s], columns.T)
+        self._weights -= columns @ torch.linalg.solve(columns[s], self._weights[s])
+        self._inverse -= columns @ solved
+        # Exactly zero, not up to rounding, from here on.
+        self._weights[s] = 0
+        self._inverse[s] = 0
+        self._inverse[:, s] = 0
+        self.left[s] = False
+
+    def _present(self, group: np.ndarray) -> Tensor:
+        index = torch.as_tensor(np.asarray(group), dtype=torch.long)
+        return index[self.left[index]]
+
+
+def car(head: RidgeHead, groups: Groups, *, refit: bool = True) -> dict[int, float]:
+    """CAR index of each filter: the held-out accuracy lost without it; for a regression RAR, R².
+
+    CAR(j) = score(all) − score(all but j) (Abbasi-Asl and Yu 2017, Sec. 2.2). Negative where the
+    head does better without it.
+
+    Parameters
+    ----------
+    head, groups, refit
+        As of `RidgeHead.without`.
+    """
+    whole = head.score()
+    return {j: whole - score(p, head.y_held) for j, p in head.without(groups, refit=refit).items()}
+
+
+def filter_groups(model: ScatteringModel) -> dict[int, np.ndarray]:
+    """Features of every path that each filter is part of, whichever its place in the path.
+
+    A path of two filters belongs to both.
+    """
+    channels = model.scattering.channels
+    of = model.channel_of_feature
+    names = [n for n, kept in enumerate(model.scattering.keep) if kept]
+    return {
+        n: np.flatnonzero(np.isin(of, [k for k, c in enumerate(channels) if n in c.filters]))
+        for n in names
+    }
+
+
+def channel_groups(model: ScatteringModel) -> dict[int, np.ndarray]:
+    """Features of each output channel but the zeroth, the average."""
+    of = model.channel_of_feature
+    return {k: np.flatnonzero(of == k) for k, c in enumerate(model.scattering.channels) if c.order}
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One step of `prune`.
+
+    Attributes
+    ----------
+    filter : int
+    index : list of float
+        Its CAR (or RAR) in each restart.
+    agreement : float
+        Share of the restarts in which no other filter has a smaller index.
+    vetoed : list of int
+        Filters whose mean index is within the tolerance, and that of some restart is not.
+    score : list of float
+        Held-out score of each restart afterwards.
+    features : int
+        Features that are left.
+    """
+
+    filter: int
+    index: list[float]
+    agreement: float
+    vetoed: list[int]
+    score: list[float]
+    features: int
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What `prune` did.
+
+    Attributes
+    ----------
+    start : list of float
+        Held-out score of each restart with all filters.
+    removals : list of Removal
+        In order.
+    kept : list of int
+        Filters that are left.
+    """
+
+    start: list[float]
+    removals: list[Removal]
+    kept: list[int]
+
+    def curve(self) -> np.ndarray:
+        """Filters left and the mean held-out score with them, shape (removals + 1, 2)."""
+        left = len(self.kept) + len(self.removals)
+        scores = [self.start, *(r.score for r in self.removals)]
+        return np.array([(left - k, np.mean(s)) for k, s in enumerate(scores)])
+
+
+def restarts(
+    features: Tensor, y: Tensor, features_held: Tensor, y_held: Tensor, *,
+    count: int, seed: int, alpha: float = 1.0,
+) -> list[RidgeHead]:  # fmt: skip
+    """Heads of `count` random draws of the training examples, with replacement.
+
+    Where no filter learns, a head in closed form has nothing else that chance could decide.
+    """
+    generator = np.random.default_rng(seed)
+    draws = [torch.from_numpy(generator.integers(len(y), size=len(y))) for _ in range(count)]
+    return [
+        RidgeHead(features[i], y[i], features_held, y_held, alpha=alpha)
+        for i in draws
+    ]  # fmt: skip
+
+
+def prune(
+    heads: Sequence[RidgeHead],
+    groups: Groups,
+    *,
+    tol: float | None = 0.0,
+    target: int = 0,
+    max_loss: float | None = None,
+    refit: bool = True,
+) -> Pruning:
+    """Remove filters greedily, one at a time, refitting the heads after each.
+
+    Of the filters whose index is at most `tol` in **every** restart, the one with the smallest mean
+    goes; among equals the one without which the held-out outputs change least. It ends where no
+    filter may go, `target` filters are left, or the mean score is `max_loss` below the start's.
+
+    Parameters
+    ----------
+    heads : sequence of RidgeHead
+        One a restart: from `restarts`, or each of other learned filters. Changed in place.
+    groups : mapping
+        From `filter_groups` or `channel_groups`.
+    tol : float, optional
+        None: any filter may go, for a curve down to `target`.
+    target : int
+    max_loss : float, optional
+    refit : bool
+        Whether the index refits the head (see `RidgeHead.without`).
+
+    Raises
+    ------
+    ValueError
+        If there is no restart.
+    """
+    if not heads:
+        raise ValueError("prune needs at least one head: one for each restart")
+    left = {int(n): group for n, group in groups.items()}
+    start = [head.score() for head in heads]
+    removals: list[Removal] = []
+    while len(left) > target:
+        index, change = _indices(heads, left, refit)
+        names, mean = list(left), index.mean(0)
+        within = np.ones(len(left), bool) if tol is None else (index <= tol + 1e-12).all(0)
+        if not within.any():
+            break
+        order = np.lexsort((change, mean.round(12)))
+        chosen = next(int(k) for k in order if within[k])
+        before = [head.score() for head in heads]
+        after = [s - index[r, chosen] for r, s in enumerate(before)]
+        if max_loss is not None and np.mean(after) < np.mean(start) - max_loss:
+            break
+        for head in heads:
+            head.remove(left[names[chosen]])
+        smallest = index[:, chosen] <= index.min(1) + 1e-12
+        removals.append(
+            Removal(
+                filter=names[chosen],
+                index=index[:, chosen].tolist(),
+                agreement=float(smallest.mean()),
+                vetoed=[n for n, m, w in zip(names, mean, within, strict=True)
+                        if tol is not None and m <= tol and not w],
+                score=[head.score() for head in heads],
+                features=int(heads[0].left.sum()),
+            )
+        )  # fmt: skip
+        del left[names[chosen]]
+    return Pruning(start, removals, list(left))
+
+
+def _indices(heads: Sequence[RidgeHead], groups: Groups, refit: bool) -> tuple[Any, Any]:
+    """Index (restarts, groups), and the mean squared change of the outputs (groups,)."""
+    index, change = [], np.zeros(len(groups))
+    for head in heads:
+        whole, predicted = head.score(), head.predict()
+        outputs = head.without(groups, refit=refit).values()
+        index.append([whole - score(p, head.y_held) for p in outputs])
+        change += [float(((p - predicted) ** 2).mean()) / len(heads) for p in outputs]
+    return np.array(index), change
+
+
+@dataclass(frozen=True)
+class Relearned:
+    """What `prune_and_learn` did.
+
+    Attributes
+    ----------
+    models : list of ScatteringModel
+        One a restart, all with the same filters left.
+    prunings : list of Pruning
+        One a block.
+    histories : list of list of History
+        Of the learning before each block (and after the last), for each restart.
+    """
+
+    models: list[ScatteringModel]
+    prunings: list[Pruning]
+    histories: list[list[History]]
+
+
+def prune_and_learn(
+    make: Callable[[int], ScatteringModel],
+    x: Tensor,
+    y: Tensor,
+    x_held: Tensor,
+    y_held: Tensor,
+    *,
+    restarts: int = 3,
+    block: int = 4,
+    tol: float = 0.0,
+    target: int = 1,
+    alpha: float = 1.0,
+    seed: int = 0,
+    **learning: Any,
+) -> Relearned:
+    """Learn, remove up to `block` filters, learn again from there, until none may go.
+
+    Parameters
+    ----------
+    make : callable
+        Of a restart's seed; for instance a bank passed through `awdlib.scattering.learn.jitter`.
+        All models have equal channels.
+    x, y, x_held, y_held
+        As of `awdlib.scattering.learn.fit`.
+    restarts, block, tol, target, alpha
+        See `prune`; the filters of every restart are learned on their own.
+    seed : int
+        The first restart's; the others count on.
+    **learning
+        Passed on to `fit`.
+    """
+    models = [make(seed + r) for r in range(restarts)]
+    histories: list[list[History]] = []
+    prunings: list[Pruning] = []
+    while True:
+        histories.append([
+            fit(m, x, y, x_held, y_held, seed=seed + r, **learning) for r, m in enumerate(models)
+        ])  # fmt: skip
+        if prunings and len(prunings[-1].removals) < block:
+            return Relearned(models, prunings, histories)
+        with torch.no_grad():
+            heads = [
+                RidgeHead(m.features(x), y, m.features(x_held), y_held, alpha=alpha)
+                for m in models
+            ]  # fmt: skip
+        groups = filter_groups(models[0])
+        stop = max(target, len(groups) - block)
+        prunings.append(prune(heads, groups, tol=tol, target=stop))
+        if not prunings[-1].removals:
+            return Relearned(models, prunings, histories)
+        gone = {r.filter for r in prunings[-1].removals}
+        for model in models:
+            model.scattering.keep = [
+                kept and n not in gone for n, kept in enumerate(model.scattering.keep)
+            ]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One size of `search`: what was tried, its held-out score, and the filters it needed."""
+
+    size: dict[str, int]
+    score: float
+    kept: int
+
+
+def search(
+    sizes: Iterable[dict[str, int]],
+    attempt: Callable[[dict[str, int]], tuple[float, int]],
+    *,
+    gain: float = 0.0,
+    patience: int = 2,
+    history: Path | None = None,
+) -> tuple[Attempt, list[Attempt]]:
+    """The outer problem, max over L, O₁, …, Oₙ: try sizes in turn until they stop helping.
+
+    Parameters
+    ----------
+    sizes : iterable of dict
+        For instance ``{"J": 3, "L": 8}``, from small to large.
+    attempt : callable
+        Learns and prunes one size; gives its held-out score and the number of filters left.
+    gain : float
+        By how much a size must beat the best so far to count as better.
+    patience : int
+        Sizes in a row that are not better, after which to stop.
+    history : pathlib.Path, optional
+        JSON, written after every size; sizes that it holds already are not tried again.
+
+    Returns
+    -------
+    best : Attempt
+    tried : list of Attempt
+        In order.
+
+    Raises
+    ------
+    ValueError
+        If there is no size to try.
+    """
+    known: list[Attempt] = []
+    if history is not None and history.exists():
+        known = [Attempt(**a) for a in json.loads(history.read_text(encoding="utf-8"))]
+    tried: list[Attempt] = []
+    best, worse = None, 0
+    for size in sizes:
+        found = next((a for a in known if a.size == size), None)
+        if found is None:
+            value, kept = attempt(size)
+            found = Attempt(dict(size), float(value), int(kept))
+            known.append(found)
+            if history is not None:
+                part = history.with_name(history.name + ".part")
+                part.write_text(json.dumps([asdict(a) for a in known], indent=1), encoding="utf-8")
+                part.replace(history)
+        tried.append(found)
+        if best is None or found.score > best.score + gain:
+            best, worse = found, 0
+        else:
+            worse += 1
+        if worse >= patience:
+            break
+    if best is None:
+        raise ValueError("search needs at least one size")
+    return best, tried
