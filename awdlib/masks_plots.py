@@ -34,7 +34,7 @@ def explanations(
         Above the images.
     """
     count = len(images)
-    fig, axes = figure(len(rows) + 1, count, height=1.35 * (len(rows) + 1), squeeze=False)
+    fig, axes = figure(len(rows) + 1, count, height=1.25 * (len(rows) + 1), squeeze=False)
     for k in range(count):
         axes[0, k].imshow(images[k].transpose(1, 2, 0))
         axes[0, k].set_title(names[k], fontsize=9)
@@ -104,7 +104,7 @@ def along_lambda(panels: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
         ax.plot(lams, mask, "-", color=AWD, lw=0.8, alpha=0.5)
         ax.plot(lams, mask.mean(1), "o-", color=AWD, label="mean of the mask")
         ax.plot(lams, distortion.mean(1), "s--", color=STANDARD, label="distortion")
-        ax.set(xscale="log", xlabel="λ", title=title, ylim=(0, None))
+        ax.set(xscale="log", xlabel="λ", title=title, ylim=(0, 1.02))
     axes[0, 0].legend(fontsize=8)
     return fig
 

@@ -109,7 +109,9 @@ def test_every_method_is_judged_on_every_score(judged):
     assert len(shown) == len(judging.LABELS)
     order = frame[frame["network"] == "shape"].sort_values("restored")["label"]
     assert list(shown.index) == list(order)
-    assert len(printed.pictures(frame)) == len(frame)
+    both = [printed.pictures(frame, kind) for kind in record.NETWORKS]
+    assert [len(one) for one in both] == [len(judging.LABELS)] * 2
+    assert not both[0].equals(both[1])
 
 
 def test_every_claim_has_its_quantity(work, taught, judged):

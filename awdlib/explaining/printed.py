@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,26 +42,23 @@ def lambda_panels(res: Any) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _with_interval(row: dict[str, Any], score: str) -> str:
-    return f"{row[score]:.3f} [{row[score + '_low']:.3f}, {row[score + '_high']:.3f}]"
+    return f"{row[score]:.2f} [{row[score + '_low']:.2f}, {row[score + '_high']:.2f}]"
 
 
 def curves(frame: pd.DataFrame, network: str) -> pd.DataFrame:
     """Areas of every method on one network as text, the smallest distortion first."""
-    some = frame[frame["network"] == network].sort_values("restored")
+    return _printed(frame[frame["network"] == network].sort_values("restored"), CURVES)
+
+
+def pictures(frame: pd.DataFrame, network: str) -> pd.DataFrame:
+    """Scores of every method's pictures on one network as text."""
+    return _printed(frame[frame["network"] == network], PICTURES)
+
+
+def _printed(some: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     rows = [
-        {"": row["label"], "entries": row["domain"]}
-        | {score: _with_interval(row, score) for score in CURVES}
+        {"": row["label"]} | {score: _with_interval(row, score) for score in scores}
         for row in some.to_dict("records")
-    ]
-    return pd.DataFrame(rows).set_index("").rename_axis(None)
-
-
-def pictures(frame: pd.DataFrame) -> pd.DataFrame:
-    """Scores of pictures on both networks as text."""
-    rows = [
-        {"": row["label"], "network": row["network"]}
-        | {score: _with_interval(row, score) for score in PICTURES}
-        for row in frame.to_dict("records")
     ]
     return pd.DataFrame(rows).set_index("").rename_axis(None)
 

@@ -177,6 +177,12 @@ def numbers_of(
         )
         for kind, methods in judged.items()
         for score in ("restored", "inside", "roughness")
+    } | {
+        f"{kind}_than_{other}": metrics.in_words(
+            difference(methods, "wavelet", other, "restored"), more="more than", less="less than"
+        )
+        for kind, methods in judged.items()
+        for other in ("wam_ig", "wam_sg")
     }
     return {
         "data": {"images": size.images, "photographs": size.photographs, "side": SIDE,
@@ -250,7 +256,7 @@ def shown_labels() -> dict[str, str]:
     return {
         f"shown_{kind}_{name}": f"{kind} network,\n{WAYS[name].label}"
         for kind in NETWORKS
-        for name in ("wavelet", "pixel")
+        for name in WAYS
     }
 
 
@@ -264,7 +270,7 @@ def pictures_of(images: Images, masks: Mapping[Pair, Masks]) -> dict[str, Tensor
     """What the masks of the first images keep, in grey, (images, height, width) each."""
     found = {}
     for kind in NETWORKS:
-        for name in ("wavelet", "pixel"):
+        for name in WAYS:
             domain, mask = domain_of(WAYS[name].domain), masks[kind, name].mask[0, :SHOWN]
             rows = domain.analyse(images.x[:SHOWN].to(mask))
             found[f"shown_{kind}_{name}"] = grey(domain, mask[:, None] * rows)
