@@ -1,8 +1,9 @@
 """How many threads and processes a computation gets, and how it holds memory."""
 
 import ctypes
-import multiprocessing
+import multiprocessing.process
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -42,11 +43,28 @@ def processes(count: int | None = None) -> Iterator[Executor | None]:
         return
     # A forked child would inherit locks that torch's threads hold.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ProcessPoolExecutor(count, context, initializer=_begin)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Make a worker compute on one thread, and end when the process that started it has ended.
+
+    Workers wait for work on a pipe that each of them holds open too: where a run is killed they
+    would go on with what they have, and then wait for ever.
+    """
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 LARGE = 2**30  # bytes
