@@ -1,0 +1,59 @@
+"""The results of adaptive scattering as a page shows them: panels of figures, tables as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from awdlib.adaptive import neurons
+
+VALUES = ("sigma", "xi", "slant", "theta")
+BANKS = {"fixed": "fixed", "rotated": "learned, shared", "each": "learned, every filter"}
+
+
+def curves(frame: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies with intervals, a row a method and a column a number of labelled crops."""
+    text = frame.assign(shown=[
+        f"{row.accuracy:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in frame.itertuples()
+    ])  # fmt: skip
+    found = text.pivot(index="label", columns="count", values="shown")
+    return (
+        found.loc[list(dict.fromkeys(frame["label"]))].rename_axis(None).rename_axis(None, axis=1)
+    )
+
+
+def banks(res: Any) -> dict[str, dict[str, np.ndarray]]:
+    """Morlet wavelets before and after learning, by title."""
+    return {
+        title: {value: res.arrays[f"{name}_{value}"] for value in VALUES}
+        for name, title in BANKS.items()
+    }
+
+
+def models(frame: pd.DataFrame) -> pd.DataFrame:
+    """Means and medians over neurons, a row a model."""
+    rows = [
+        {"": label, "corrected correlation": f"{some['correlation'].mean():.2f}",
+         "orientation, median": f"{some['orientation'].median():.1f}°",
+         "within 10°": f"{(some['orientation'] <= 10).sum()} of {len(some)}",
+         "frequency, median": f"{some['frequency'].median():.2f} octaves",
+         "within .3 octaves": f"{(some['frequency'] <= 0.3).sum()} of {len(some)}"}
+        for label, some in frame.groupby("label", sort=False)
+    ]  # fmt: skip
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
+def tuned(res: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Orientation and frequency of every neuron by the models that are worth drawing."""
+    return {
+        name: (res.arrays[f"orientation_{name}"], res.arrays[f"frequency_{name}"])
+        for name in neurons.LABELS
+        if name != "pixels"
+    }
+
+
+def correlations(frame: pd.DataFrame) -> dict[str, list[float]]:
+    """Corrected correlations of every neuron, by model."""
+    return {name: list(some["correlation"]) for name, some in frame.groupby("name", sort=False)}

@@ -1,0 +1,165 @@
+"""How far features move when an image is shifted or bent, and how far they may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from awdlib.adaptive.setup import Study
+from awdlib.adaptive.textures import Curves, bank_of, bank_with, coloured, draw, network_for
+from awdlib.networks import SmallCNN
+from awdlib.scattering.banks import Bank
+from awdlib.scattering.transform import Scattering2d
+
+STRENGTHS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # largest |∇τ|: how much lengths change
+SMOOTH = 8.0  # pixels, over which a displacement changes
+AT_ONCE = 20  # images: coefficients at full size are many
+PAIRS = 1000  # of images whose features' distance is held against their own
+Features = Callable[[Tensor], Tensor]  # images (n, 1, height, width) to (n, features)
+
+LABELS = {
+    "image": "the image itself", "fourier": "Fourier modulus", "fixed": "fixed scattering",
+    "learned": "learned scattering", "cnn": "convolutional network",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Distances of features, over the norm of the image's own features.
+
+    Attributes
+    ----------
+    bent : dict of name to numpy.ndarray, shape (strengths, images)
+        Of an image and its deformation, for each of `LABELS`.
+    shifted : dict of name to numpy.ndarray, shape (shifts, images)
+        Of an image and its circular shift.
+    shifts : numpy.ndarray of int
+        In pixels.
+    averaged : numpy.ndarray, shape (images,)
+        By the largest shift, of learned scattering averaged over all places: as its heads read it.
+    ratio : dict of name to numpy.ndarray, shape (pairs,)
+        ‖Φf − Φh‖ / ‖f − h‖ of pairs of images, for scattering: at most 1.
+    """
+
+    bent: dict[str, np.ndarray]
+    shifted: dict[str, np.ndarray]
+    shifts: np.ndarray
+    averaged: np.ndarray
+    ratio: dict[str, np.ndarray]
+
+
+def displacement(side: int, seed: int) -> Tensor:
+    """A smooth periodic displacement τ of mean 0, (2, side, side), with max |∇τ| = 1.
+
+    |∇τ| is the largest singular value of the Jacobian, by central differences.
+    """
+    rng = np.random.default_rng(seed)
+    frequency = np.fft.fftfreq(side)
+    smooth = np.exp(-2 * (np.pi * SMOOTH) ** 2 * (frequency[:, None] ** 2 + frequency**2))
+    smooth[0, 0] = 0
+    tau = np.fft.ifft2(np.fft.fft2(rng.standard_normal((2, side, side))) * smooth).real
+    slopes = [(np.roll(tau, -1, axis) - np.roll(tau, 1, axis)) / 2 for axis in (1, 2)]
+    jacobian = np.stack(slopes, -1).transpose(1, 2, 0, 3)
+    return torch.from_numpy(tau / np.linalg.svd(jacobian, compute_uv=False).max())
+
+
+def bend(x: Tensor, tau: Tensor) -> Tensor:
+    """x(u − τ(u)), bilinear and periodic: x (n, 1, side, side), τ (2, side, side) in pixels."""
+    side = x.shape[-1]
+    grid = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"))
+    places = (grid - tau) % side
+    # One more row and column close the period; −1 and 1 are the outer pixels' centres.
+    whole = functional.pad(x, (0, 1, 0, 1), mode="circular")
+    where = (2 * places / side - 1).flip(0).permute(1, 2, 0).to(x)
+    return functional.grid_sample(
+        whole, where.expand(len(x), -1, -1, -1), mode="bilinear", align_corners=True
+    )
+
+
+def scattering_of(bank: Bank, side: int, *, averaged: bool = False) -> Features:
+    """All coefficients of a non-expansive transform, at full size and with periodic edges.
+
+    Only so the bound is exact: mirrored edges count some pixels twice, and coefficients that keep
+    every 2**J-th place have a norm that depends on which. With `averaged`, the mean of each
+    coefficient over all places.
+    """
+    scattering = Scattering2d((side, side), bank, padding="circular", subsample=False, rescale=True)
+
+    def features(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            found = scattering(x[:, 0])
+        return found.mean((2, 3)) if averaged else found.flatten(1)
+
+    return features
+
+
+def spectrum(x: Tensor) -> Tensor:
+    """Moduli of the Fourier transform, with the images' norm."""
+    return torch.fft.fft2(x[:, 0], norm="ortho").abs().flatten(1)
+
+
+def network_features(network: SmallCNN) -> Features:
+    """What the network's head reads: means of its last channels."""
+
+    def features(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return network.body(coloured(x)).mean((2, 3))
+
+    return features
+
+
+def compare(study: Study, curves: Curves) -> Stability:
+    """Shift and bend test crops, and see how far each of `LABELS` moves."""
+    size, seed = study.size, study.size.seeds[0]
+    count = size.counts[-1]
+    crops = draw(count, seed, size)
+    x = crops.x_test[:: max(1, len(crops.x_test) // size.deformed)][: size.deformed]
+    learned = bank_with(curves.pieces["rotated", count, seed], "rotated", size)
+    scatterings = {
+        "fixed": scattering_of(bank_of("fixed", size), size.pixels),
+        "learned": scattering_of(learned, size.pixels),
+    }
+    every: Mapping[str, Features] = {
+        "image": lambda some: some.flatten(1), "fourier": spectrum, **scatterings,
+        "cnn": network_features(network_for(crops, seed, size)),
+    }  # fmt: skip
+    shifts = np.unique([1, 2, 2 ** (size.scales - 1), 2**size.scales])
+    tau = displacement(size.pixels, seed=seed)
+    return Stability(
+        {n: np.stack([_moved(f, x, bend(x, s * tau)) for s in STRENGTHS])
+         for n, f in every.items()},
+        {n: np.stack([_moved(f, x, x.roll(int(s), -1)) for s in shifts])
+         for n, f in every.items()},
+        shifts,
+        _moved(scattering_of(learned, size.pixels, averaged=True), x, x.roll(int(shifts[-1]), -1)),
+        {n: _ratio(f, crops.x_test, size.pixels) for n, f in scatterings.items()},
+    )  # fmt: skip
+
+
+def _moved(features: Features, x: Tensor, other: Tensor) -> np.ndarray:
+    found = [
+        (features(b) - features(a)).norm(dim=1) / features(a).norm(dim=1)
+        for a, b in zip(x.split(AT_ONCE), other.split(AT_ONCE), strict=True)
+    ]
+    return torch.cat(found).numpy()
+
+
+def _ratio(features: Features, x: Tensor, side: int) -> np.ndarray:
+    """Of `PAIRS` pairs: half of different crops, half of white noise and a little more of it."""
+    rng = np.random.default_rng(0)
+    half = PAIRS // 2
+    noise = torch.from_numpy(rng.standard_normal((half, 1, side, side))).to(x)
+    more = noise + 0.1 * torch.from_numpy(rng.standard_normal(noise.shape)).to(x)
+    first = rng.integers(len(x), size=PAIRS - half)
+    other = (first + rng.integers(1, len(x), size=PAIRS - half)) % len(x)
+    f, h = torch.cat([x[first], noise]), torch.cat([x[other], more])
+    apart = [
+        (features(a) - features(b)).norm(dim=1)
+        for a, b in zip(f.split(AT_ONCE), h.split(AT_ONCE), strict=True)
+    ]
+    return (torch.cat(apart) / (f - h).flatten(1).norm(dim=1)).numpy()
