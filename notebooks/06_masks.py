@@ -41,6 +41,7 @@ with threads.processes(1 if profile == "smoke" else None) as executor:
     chosen = study.tune(work, taught)
     drawn = study.judged_images(size)
     masks = study.explain_judged(work, taught, drawn.x, chosen)
+    judged = judging.judge_all(work, taught, masks)
     slow = study.explain_slowly(work, taught, drawn.x, chosen)
     on_photographs = study.over_lambda(work, taught)
     asked = cme.get_tracks("simulated" if profile == "smoke" else data, seed=0, n=size.tracks)
@@ -48,7 +49,6 @@ with threads.processes(1 if profile == "smoke" else None) as executor:
     of_own["maps"] = own.study_maps(work, results.folder("masks", "run") / "lensing")
 
 # %% tags=["remove-cell"]
-judged = {kind: judging.judge(work, taught[kind], drawn, judging.chosen(masks, kind)) for kind in record.NETWORKS}
 energy = record.energies()
 claims = record.claims_of(judged, on_photographs, energy)
 tables = {"methods": record.table_of_methods(judged), "lambda": record.table_of_lambda(on_photographs)}

@@ -37,11 +37,7 @@ def masks(work, taught):
 
 @pytest.fixture(scope="module")
 def judged(work, taught, masks):
-    drawn = study.judged_images(TINY)
-    return {
-        kind: judging.judge(work, taught[kind], drawn, judging.chosen(masks, kind))
-        for kind in record.NETWORKS
-    }
+    return judging.judge_all(work, taught, masks)
 
 
 def test_networks_learn_their_own_labels_on_images_of_their_own():

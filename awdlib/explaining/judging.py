@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from awdlib import metrics
+from awdlib import attribution, metrics, surrogates
+from awdlib.datasets import images
 from awdlib.datasets.images import Images
-from awdlib.explaining.setup import WAYS, Study, domain_of
-from awdlib.explaining.study import Masks
-from awdlib.explaining.teachers import Teacher
-from awdlib.masks import evaluate, relevance
+from awdlib.explaining.setup import WAYS, Size, Study, domain_of
+from awdlib.explaining.study import Masks, judged_images
+from awdlib.explaining.teachers import Teacher, network_of, state_of
+from awdlib.ledger import Ledger, array_hash, code_hash, gather
+from awdlib.masks import distortion, domains, evaluate, perturbations, relevance
 from awdlib.masks.distortion import Question, ask
 from awdlib.masks.evaluate import Curves
 from awdlib.masks.optimise import shown
 from awdlib.networks import SmallCNN
-from awdlib.threads import one_thread
+from awdlib.progress import progress
+from awdlib.threads import one_thread, reuse_memory
 
 LABELS = {
     **{name: way.label for name, way in WAYS.items()},
@@ -29,6 +33,7 @@ LABELS = {
     "smoothgrad": "SmoothGrad", "saliency": "saliency", "grad_cam": "Grad-CAM",
     "random_pixel": "random pixels",
 }  # fmt: skip
+NETWORKS = ("shape", "texture")
 RATE = 0.05  # of the entries, kept in the pictures that are compared
 AREAS = ("restored", "randomised", "inserted", "deleted", "faithfulness")
 PICTURES = ("at_rate", "inside", "roughness", "hallucination", "conciseness")
@@ -57,7 +62,7 @@ class Judged:
 
 
 def scores_of(
-    study: Study, network: SmallCNN, x: Tensor, target: Tensor, masks: Mapping[str, Tensor]
+    size: Size, network: SmallCNN, x: Tensor, target: Tensor, masks: Mapping[str, Tensor]
 ) -> dict[str, tuple[str, Tensor]]:
     """Domain and scores (images, entries) of every method of `LABELS`.
 
@@ -68,7 +73,7 @@ def scores_of(
     pixels, wavelets = domain_of("pixels"), domain_of("wavelets")
     others = relevance.rivals(
         network, network.body[-1], x, target, pixels, wavelets,
-        samples=study.size.attribution_samples,
+        samples=size.attribution_samples,
     )  # fmt: skip
     found = {name: (WAYS[name].domain, mask) for name, mask in masks.items()}
     found |= {
@@ -79,11 +84,10 @@ def scores_of(
 
 
 def judge(
-    study: Study, teacher: Teacher, images: Images, masks: Mapping[str, Tensor]
+    size: Size, network: SmallCNN, images: Images, masks: Mapping[str, Tensor]
 ) -> dict[str, Judged]:
     """Every method of `LABELS` on one network and the images whose truth is known."""
-    x = images.x.to(study.size.dtype)
-    network = teacher.network.folded()
+    x = images.x.to(size.dtype)
     with one_thread():
         questions = {
             kind: (
@@ -94,9 +98,9 @@ def judge(
         }
         target = questions["pixels"][0].target
         found = {}
-        for name, (kind, score) in scores_of(study, network, x, target, masks).items():
+        for name, (kind, score) in scores_of(size, network, x, target, masks).items():
             noisy, averaged = questions[kind]
-            curves = evaluate.curves(noisy, averaged, score, samples=study.size.draws)
+            curves = evaluate.curves(noisy, averaged, score, samples=size.draws)
             picture = shown(noisy, evaluate.masks_of(score, [RATE]).to(x))[0]
             scores = curves.areas() | pictured(noisy, picture, images, curves)
             found[name] = Judged(kind, curves, scores, picture)
@@ -136,3 +140,55 @@ def difference(judged: Mapping[str, Judged], name: str, other: str, score: str) 
 def chosen(masks: Mapping[tuple[str, str], Masks], kind: str) -> dict[str, Tensor]:
     """Masks (images, entries) of one network, by way, of its only λ."""
     return {name: one.mask[0] for (k, name), one in masks.items() if k == kind}
+
+
+def judge_piece(
+    kind: str, state: Mapping[str, np.ndarray], size: Size, masks: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """`judge` for one network, as arrays: ``method/what`` of each method."""
+    reuse_memory()
+    network = network_of(kind, dict(state)).folded()
+    given = {name: torch.from_numpy(mask) for name, mask in masks.items()}
+    found: dict[str, np.ndarray] = {}
+    for name, one in judge(size, network, judged_images(size), given).items():
+        found[f"{name}/domain"] = np.array(one.domain)
+        found[f"{name}/picture"] = one.picture.numpy()
+        found |= {f"{name}/curve/{k}": v for k, v in vars(one.curves).items()}
+        found |= {f"{name}/score/{k}": v for k, v in one.scores.items()}
+    return found
+
+
+def judge_all(
+    study: Study, teachers: Mapping[str, Teacher], masks: Mapping[tuple[str, str], Masks]
+) -> dict[str, dict[str, Judged]]:
+    """`judge` for the shape and the texture network, each a piece of work."""
+    size, tasks = study.size, []
+    for kind in NETWORKS:
+        state = state_of(teachers[kind])
+        given = {name: mask.numpy() for name, mask in chosen(masks, kind).items()}
+        key = {
+            "network": array_hash(*state.values()), "masks": array_hash(*given.values()),
+            "images": size.images, "draws": size.draws, "samples": size.attribution_samples,
+        }  # fmt: skip
+        tasks.append((key, (kind, state, size, given)))
+    code = code_hash(attribution, distortion, domains, evaluate, images, perturbations, relevance,
+                     surrogates, sys.modules[__name__])  # fmt: skip
+    config = {"work": "judging", "code": code, "dtype": str(size.dtype)}
+    found = gather(
+        Ledger(study.ledger, config) if study.ledger else None, tasks, judge_piece,
+        executor=study.executor, progress=progress("judging"),
+    )  # fmt: skip
+    return {kind: _judged(piece) for kind, piece in zip(NETWORKS, found, strict=True)}
+
+
+def _judged(piece: Mapping[str, np.ndarray]) -> dict[str, Judged]:
+    def part(begin: str) -> dict[str, np.ndarray]:
+        return {k.removeprefix(begin): v for k, v in piece.items() if k.startswith(begin)}
+
+    return {
+        name: Judged(
+            str(piece[f"{name}/domain"]), Curves(**part(f"{name}/curve/")),
+            part(f"{name}/score/"), torch.from_numpy(np.asarray(piece[f"{name}/picture"])),
+        )
+        for name in LABELS
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from awdlib.datasets.images import Images
 from awdlib.explaining.judging import (
     AREAS,
     LABELS,
+    NETWORKS,
     PICTURES,
     RATE,
     Judged,
@@ -32,7 +33,6 @@ from awdlib.masks.optimise import grey
 from awdlib.networks import count_parameters
 
 Pair = tuple[str, str]
-NETWORKS = ("shape", "texture")
 PUBLISHED_RIVALS = ("pixel", "integrated_gradients", "smoothgrad", "saliency", "random_wavelet",
                     "random_pixel")  # fmt: skip
 SHOWN = 5  # images of the first figure

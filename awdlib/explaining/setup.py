@@ -123,11 +123,11 @@ SIZES = {
         attribution_samples=3, dtype=torch.float64,
     ),
     "laptop": Size(
-        train=3000, held=300, epochs=6, tested=1000, tuning=2, images=6, published=0, steps=60,
+        train=2400, held=300, epochs=6, tested=500, tuning=2, images=6, published=0, steps=60,
         samples=8, lr=0.15, photographs=2, tracks=1618, lstm_epochs=100, distil_epochs=50,
-        tracks_explained=50, random_wavelets=3, maps_explained=10,
+        tracks_explained=50, random_wavelets=3, maps_explained=6,
         lensing=replace(
-            MAPS, train=400, width=8, epochs=6, awd_maps=40, awd_epochs=10, dtype=torch.float32
+            MAPS, train=300, width=8, epochs=6, awd_maps=40, awd_epochs=10, dtype=torch.float32
         ),
     ),
     "paper": Size(

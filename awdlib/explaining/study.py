@@ -14,7 +14,7 @@ from torch import Tensor
 from awdlib.datasets import images
 from awdlib.datasets.images import Images
 from awdlib.explaining.setup import SIDE, WAYS, Size, Study, Way, domain_of
-from awdlib.explaining.teachers import JUDGED, TUNING, Teacher, network_of
+from awdlib.explaining.teachers import JUDGED, TUNING, Teacher, network_of, state_of
 from awdlib.ledger import Ledger, array_hash, code_hash, gather
 from awdlib.masks import distortion, domains, optimise, perturbations
 from awdlib.masks.distortion import ask, expected_distortion
@@ -97,10 +97,7 @@ def explain_all(
     what : str
         For the progress.
     """
-    states = {
-        kind: {k: v.contiguous().numpy() for k, v in one.network.state_dict().items()}
-        for kind, one in teachers.items()
-    }
+    states = {kind: state_of(one) for kind, one in teachers.items()}
     given, tasks = x.to(study.size.dtype).numpy(), []
     for (kind, name), lams in wanted.items():
         weights = array_hash(*states[kind].values())

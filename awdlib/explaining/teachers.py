@@ -61,6 +61,11 @@ def train(kind: str, size: Size) -> dict[str, np.ndarray]:
     return state | {"accuracy": (said == y_test).double().mean().numpy()}
 
 
+def state_of(teacher: Teacher) -> dict[str, np.ndarray]:
+    """A network's weights as arrays, from which `network_of` makes it again."""
+    return {k: v.contiguous().numpy() for k, v in teacher.network.state_dict().items()}
+
+
 def network_of(kind: str, state: dict[str, Any]) -> SmallCNN:
     """The network whose weights `train` gave, in evaluation mode."""
     tensors = {k: torch.from_numpy(np.asarray(v)) for k, v in state.items() if k != "accuracy"}
