@@ -151,7 +151,7 @@ def test_bending_by_a_constant_is_a_shift(side):
 
 def test_scattering_moves_no_further_than_images(moved):
     for ratio in moved.ratio.values():
-        assert len(ratio) == stability.PAIRS
+        assert len(ratio) == TINY.pairs
         assert 0 < ratio.max() <= 1 + 1e-9
     assert moved.averaged.max() < 1e-9
     np.testing.assert_allclose(moved.shifted["fourier"], 0, atol=1e-12)

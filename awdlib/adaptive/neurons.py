@@ -118,7 +118,7 @@ def model_for(size: Size) -> ScatteringModel:
     Receptive fields are places, so there is no mean over them.
     """
     scattering = Scattering2d((SIDE, SIDE), Morlet2d(3, size.orientations), order=1, rescale=True)
-    return ScatteringModel(scattering, size.neurons, pool="log")
+    return ScatteringModel(scattering, size.neurons, pool="none")
 
 
 def delayed(readout: Readout, recording: Recording) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,6 @@ from awdlib.scattering.transform import Scattering2d
 STRENGTHS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # largest |∇τ|: how much lengths change
 SMOOTH = 8.0  # pixels, over which a displacement changes
 AT_ONCE = 20  # images: coefficients at full size are many
-PAIRS = 1000  # of images whose features' distance is held against their own
 Features = Callable[[Tensor], Tensor]  # images (n, 1, height, width) to (n, features)
 
 LABELS = {
@@ -137,7 +136,7 @@ def compare(study: Study, curves: Curves) -> Stability:
          for n, f in every.items()},
         shifts,
         _moved(scattering_of(learned, size.pixels, averaged=True), x, x.roll(int(shifts[-1]), -1)),
-        {n: _ratio(f, crops.x_test, size.pixels) for n, f in scatterings.items()},
+        {n: _ratio(f, crops.x_test, size.pixels, size.pairs) for n, f in scatterings.items()},
     )  # fmt: skip
 
 
@@ -149,14 +148,14 @@ def _moved(features: Features, x: Tensor, other: Tensor) -> np.ndarray:
     return torch.cat(found).numpy()
 
 
-def _ratio(features: Features, x: Tensor, side: int) -> np.ndarray:
-    """Of `PAIRS` pairs: half of different crops, half of white noise and a little more of it."""
+def _ratio(features: Features, x: Tensor, side: int, pairs: int) -> np.ndarray:
+    """Of so many pairs: half of different crops, half of white noise and a little more of it."""
     rng = np.random.default_rng(0)
-    half = PAIRS // 2
+    half = pairs // 2
     noise = torch.from_numpy(rng.standard_normal((half, 1, side, side))).to(x)
     more = noise + 0.1 * torch.from_numpy(rng.standard_normal(noise.shape)).to(x)
-    first = rng.integers(len(x), size=PAIRS - half)
-    other = (first + rng.integers(1, len(x), size=PAIRS - half)) % len(x)
+    first = rng.integers(len(x), size=pairs - half)
+    other = (first + rng.integers(1, len(x), size=pairs - half)) % len(x)
     f, h = torch.cat([x[first], noise]), torch.cat([x[other], more])
     apart = [
         (features(a) - features(b)).norm(dim=1)
