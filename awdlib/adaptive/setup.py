@@ -82,7 +82,7 @@ class Size(Profile):
 
 SIZES = {
     "smoke": Size(
-        pixels=32, counts=(2, 4), seeds=(1,), test=5, scales=2, orientations=4, epochs=2,
+        pixels=32, counts=(2, 4), seeds=(1, 2), test=5, scales=2, orientations=4, epochs=2,
         network_epochs=2, distil_epochs=1, gammas=(0.1,), many=4, pruned=4, restarts=2, deformed=6,
         pairs=50, neurons=3, frames=96, repeats=4, steps=1, dtype=torch.float64,
     ),
