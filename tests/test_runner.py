@@ -174,6 +174,15 @@ def test_a_run_that_fails_leaves_the_page_as_it_was(toy_root, monkeypatch, what,
     assert page.with_name("00_toy.partial.ipynb").exists()
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as in a terminal: jobs that a script starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_stops_the_kernel_and_leaves_the_page(toy_root):
     page = toy_root / "book" / "notebooks" / "00_toy.ipynb"
     page.parent.mkdir(parents=True)
@@ -199,6 +208,7 @@ def test_ctrl_c_stops_the_kernel_and_leaves_the_page(toy_root):
         time.sleep(0.1)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_that_a_callback_swallowed_is_raised_by_the_next_cell():
     clock = runner._Clock("toy", "smoke", 3, lambda line: None)
     before = signal.getsignal(signal.SIGINT)
