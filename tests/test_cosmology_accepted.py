@@ -15,6 +15,11 @@ EXTREME = ("c02", "c05")  # the largest and the smallest clumpiness
 INNER = slice(1, 8)  # bands from l = 500 to 8,000
 
 
+def short_of(why: str) -> pytest.MarkDecorator:
+    """A bound that the accepted run does not reach; once it does, the test says so."""
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=why)
+
+
 @pytest.fixture(scope="module")
 def run() -> results.Results:
     return results.load("cosmology", "paper", "accepted")
@@ -39,24 +44,43 @@ def test_the_particle_mesh_has_the_peaks_of_real_maps(run, row):
         assert misfits[statistic]["total"] == pytest.approx(1, abs=allowed), statistic
 
 
-def test_lognormal_shells_are_as_good_as_they_were(run):
-    # ten per cent too few peaks is what such shells have; no. 2, the clumpiest, has one more
-    for row, bound, off in (("c01", 0.13, 0.1), ("c02", 0.18, 0.11)):
-        for one in run["fidelity"]["shells"][row]["misfits"].values():
-            assert one["misfit"] < bound
-            assert one["total"] == pytest.approx(1, abs=off)
+@pytest.mark.parametrize(("row", "bound"), [("c01", 0.13), ("c02", 0.18)])
+def test_lognormal_shells_have_the_histograms_they_had(run, row, bound):
+    for one in run["fidelity"]["shells"][row]["misfits"].values():
+        assert one["misfit"] < bound
+
+
+@pytest.mark.parametrize(
+    ("row", "statistic"),
+    [
+        *[("c01", name) for name in ("height", "laplace", "roberts")],
+        pytest.param("c02", "height", marks=short_of("no. 2's height peaks are .892 of real ones")),
+        *[("c02", name) for name in ("laplace", "roberts")],
+    ],
+)
+def test_lognormal_shells_have_the_peaks_they_had(run, row, statistic):
+    total = run["fidelity"]["shells"][row]["misfits"][statistic]["total"]
+    assert total == pytest.approx(1, abs=0.1)
 
 
 def test_the_moments_are_those_of_n_body_simulations(run):
-    moments = run["fidelity"]["mesh"]["c01"]["moments"]
-    assert moments["sd"] == pytest.approx(0.0167, abs=0.0005)
+    assert run["fidelity"]["mesh"]["c01"]["moments"]["sd"] == pytest.approx(0.0167, abs=0.0005)
     for one in run["fidelity"]["mesh"].values():
         assert 1.5 < one["moments"]["skewness"] < 2.8
         assert 5 < one["moments"]["kurtosis"] < 25
-        # -0.045 in no. 1, in its standard deviations: how empty a line of sight can be grows with
-        # the clumpiness, and nos. 2 and 4 reach -0.046
-        assert one["moments"]["least"] > -0.045 / 0.0167 * one["moments"]["sd"]
-    assert moments["least"] > -0.045
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, marks=short_of("its emptiest pixel is at -0.046"))
+        if row in ("c02", "c04")
+        else row
+        for row in ALL
+    ],
+)
+def test_no_line_of_sight_is_too_empty(run, row):
+    assert run["fidelity"]["mesh"][row]["moments"]["least"] > -0.045
 
 
 def test_counts_tell_cosmologies_apart_in_the_order_of_real_maps(run):
@@ -81,6 +105,10 @@ def test_the_run_is_of_the_size_that_claims_need(run):
 def test_the_planted_artefact_is_learned_and_seen(run):
     found = run["artefact"]
     assert found["rmse_with"] < 0.75 * found["rmse_without"]
-    # the mark is bright, so a network that has not learned it looks there too, but half as much
-    assert found["share_deceived"] > 2 * found["share_honest"]
+    assert found["share_deceived"] > found["share_honest"]
     assert found["share_deceived"] > 20 * found["area"]
+
+
+@short_of("the mark is bright: the honest network has half as much evidence there")
+def test_the_artefact_holds_three_times_the_honest_networks_evidence(run):
+    assert run["artefact"]["share_deceived"] > 3 * run["artefact"]["share_honest"]

@@ -18,7 +18,7 @@ def cells() -> neurons.Neurons:
 
 
 @pytest.fixture(scope="module")
-def test_recording(cells) -> Recording:
+def tested(cells) -> Recording:
     return neurons.record(cells, 600, seed=0, split="test", repeats=10)
 
 
@@ -86,20 +86,20 @@ def test_neurons_depend_on_seed_and_number_alone(cells):
     assert (neurons.draw_neurons(5, seed=1).orientation != fewer.orientation).all()
 
 
-def test_recordings_depend_on_no_count(cells, test_recording):
+def test_recordings_depend_on_no_count(cells, tested):
     fewer = neurons.draw_neurons(3, seed=0)
     few = neurons.record(fewer, 100, seed=0, split="test", repeats=2)
-    np.testing.assert_allclose(few.rate, test_recording.rate[:100, :3], rtol=1e-10)
-    np.testing.assert_array_equal(few.spikes, test_recording.spikes[:2, :100, :3])
+    np.testing.assert_allclose(few.rate, tested.rate[:100, :3], rtol=1e-10)
+    np.testing.assert_array_equal(few.spikes, tested.spikes[:2, :100, :3])
     other = neurons.record(fewer, 100, seed=1, split="test", repeats=2)
     assert (other.spikes != few.spikes).any()
     assert few.source == "simulated"
     np.testing.assert_array_equal(few.orientation, cells.orientation[:3])
 
 
-def test_spikes_are_poisson_at_the_rate(test_recording):
-    expected = test_recording.rate / test_recording.frame_rate
-    spikes = test_recording.spikes
+def test_spikes_are_poisson_at_the_rate(tested):
+    expected = tested.rate / tested.frame_rate
+    spikes = tested.spikes
     error = (spikes - expected).sum((0, 1)) / np.sqrt(10 * expected.sum(0))
     assert np.abs(error).max() < 3.5  # standard errors, 12 neurons
     fano = ((spikes - expected) ** 2).sum((0, 1)) / (10 * expected.sum(0))
@@ -182,15 +182,15 @@ def test_impossible_simulations_are_refused(call, message):
 # the noise-corrected correlation
 
 
-def test_the_truth_scores_one_and_a_shuffled_truth_nothing(test_recording):
-    truth = noise_corrected_correlation(test_recording.rate, test_recording.spikes)
+def test_the_truth_scores_one_and_a_shuffled_truth_nothing(tested):
+    truth = noise_corrected_correlation(tested.rate, tested.spikes)
     np.testing.assert_allclose(truth.mean(), 1, atol=0.03)
     np.testing.assert_allclose(truth, 1, atol=0.15)
     np.testing.assert_allclose(
-        noise_corrected_correlation(5 - 3 * test_recording.rate, test_recording.spikes), -truth
+        noise_corrected_correlation(5 - 3 * tested.rate, tested.spikes), -truth
     )
-    shuffled = np.random.default_rng(0).permutation(test_recording.rate)
-    chance = noise_corrected_correlation(shuffled, test_recording.spikes)
+    shuffled = np.random.default_rng(0).permutation(tested.rate)
+    chance = noise_corrected_correlation(shuffled, tested.spikes)
     assert np.abs(chance).max() < 0.2  # 600 frames: a standard error of about .05
     assert abs(chance.mean()) < 0.06
 
@@ -211,17 +211,17 @@ def test_the_correction_does_not_depend_on_repeats():
             assert np.mean(plain) < np.mean(expected) - 0.25
 
 
-def test_what_has_no_signal_has_no_score(test_recording):
+def test_what_has_no_signal_has_no_score(tested):
     spikes = np.zeros((3, 50, 2))
     spikes[[0, 1, 2], [3, 20, 40], 0] = 1  # repeats with nothing in common; and silence
-    found = noise_corrected_correlation(test_recording.rate[:50, :2], spikes)
+    found = noise_corrected_correlation(tested.rate[:50, :2], spikes)
     assert np.isnan(found).all()
-    constant = np.full(test_recording.rate.shape, 0.1)
-    assert (noise_corrected_correlation(constant, test_recording.spikes) == 0).all()
+    constant = np.full(tested.rate.shape, 0.1)
+    assert (noise_corrected_correlation(constant, tested.spikes) == 0).all()
 
 
-def test_too_few_repeats_and_wrong_shapes_are_refused(test_recording):
-    rate, spikes = test_recording.rate, test_recording.spikes
+def test_too_few_repeats_and_wrong_shapes_are_refused(tested):
+    rate, spikes = tested.rate, tested.spikes
     with pytest.raises(ValueError, match="at least 2 repeats of the stimulus, not 1"):
         noise_corrected_correlation(rate, spikes[:1])
     for wrong in (rate[1:], rate[:, 1:], rate.T):
@@ -350,8 +350,8 @@ def test_a_recording_is_read_from_every_kind_of_file(tmp_path, name):
     assert found.frequency is None
 
 
-def test_simulated_recordings_can_be_written_in_the_form(tmp_path, test_recording):
-    arrays = dataclasses.asdict(test_recording)
+def test_simulated_recordings_can_be_written_in_the_form(tmp_path, tested):
+    arrays = dataclasses.asdict(tested)
     del arrays["source"]
     arrays["spikes"] = arrays["spikes"].astype(float)  # whole numbers all the same
     found = load_recording(write(arrays, tmp_path / "simulated.npz"))
