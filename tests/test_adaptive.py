@@ -11,7 +11,7 @@ from awdlib.adaptive import neurons, printed, pruning, record, setup, stability,
 from awdlib.adaptive.setup import METHODS, Study
 from awdlib.datasets.recordings import Recording
 from awdlib.datasets.textures import TEXTURES
-from awdlib.scattering.banks import Morlet2d
+from awdlib.scattering.morlet import Morlet2d
 from awdlib.tuning import orientation_error, tuning
 
 TINY = replace(

@@ -12,8 +12,8 @@ from torch import nn
 
 from awdlib.attribution import input_gradients
 from awdlib.scattering import pruning
-from awdlib.scattering.banks import Morlet1d, Morlet2d, Orthogonal2d
 from awdlib.scattering.features import ScatteringFeatures
+from awdlib.scattering.heads import RidgeHead, car, channel_groups, filter_groups
 from awdlib.scattering.learn import (
     ScatteringModel,
     attribution_spread,
@@ -21,15 +21,9 @@ from awdlib.scattering.learn import (
     jitter,
     score,
 )
-from awdlib.scattering.pruning import (
-    RidgeHead,
-    car,
-    channel_groups,
-    filter_groups,
-    prune,
-    prune_and_learn,
-    search,
-)
+from awdlib.scattering.morlet import Morlet1d, Morlet2d
+from awdlib.scattering.orthogonal import Orthogonal2d
+from awdlib.scattering.pruning import prune, prune_and_learn, search
 from awdlib.scattering.transform import Scattering1d, Scattering2d
 
 

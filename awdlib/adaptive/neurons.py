@@ -15,9 +15,9 @@ from awdlib.datasets import neurons as simulator
 from awdlib.datasets.recordings import Recording
 from awdlib.metrics import noise_corrected_correlation
 from awdlib.scattering import learn
-from awdlib.scattering.banks import Morlet2d
+from awdlib.scattering.heads import RidgeHead, car, filter_groups
 from awdlib.scattering.learn import ScatteringModel
-from awdlib.scattering.pruning import RidgeHead, car, filter_groups
+from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.transform import Scattering2d
 from awdlib.threads import one_thread, reuse_memory
 from awdlib.tuning import Tuning, octaves, orientation_error, tuning

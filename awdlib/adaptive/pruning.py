@@ -12,9 +12,11 @@ from awdlib.adaptive.setup import Size, Study
 from awdlib.adaptive.textures import Crops, draw, features_of, model_of
 from awdlib.progress import progress
 from awdlib.scattering import pruning
-from awdlib.scattering.banks import Bank, Morlet2d
+from awdlib.scattering.banks import Bank
+from awdlib.scattering.heads import Groups, RidgeHead, filter_groups
 from awdlib.scattering.learn import ScatteringModel, jitter
-from awdlib.scattering.pruning import Groups, Pruning, RidgeHead
+from awdlib.scattering.morlet import Morlet2d
+from awdlib.scattering.pruning import Pruning
 from awdlib.threads import one_thread
 
 RANDOM = 20  # orders of removal that chance makes
@@ -60,7 +62,7 @@ def sets_of(model: ScatteringModel, crops: Crops) -> Sets:
     """The features that a model gives the crops."""
     with one_thread():
         train, held, test = features_of(model, crops)
-    return Sets(train, held, test, pruning.filter_groups(model))
+    return Sets(train, held, test, filter_groups(model))
 
 
 def pruned(study: Study) -> Pruned:

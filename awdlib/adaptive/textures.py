@@ -24,10 +24,12 @@ from awdlib.distill import distill
 from awdlib.ledger import Ledger, code_hash, gather
 from awdlib.networks import SmallCNN
 from awdlib.progress import progress
-from awdlib.scattering import banks, learn, pruning, transform
-from awdlib.scattering.banks import Bank, LatticeTaps, Morlet2d, Orthogonal2d
+from awdlib.scattering import banks, heads, learn, morlet, orthogonal, spectra, transform
+from awdlib.scattering.banks import Bank
+from awdlib.scattering.heads import RidgeHead
 from awdlib.scattering.learn import ScatteringModel
-from awdlib.scattering.pruning import RidgeHead
+from awdlib.scattering.morlet import Morlet2d
+from awdlib.scattering.orthogonal import LatticeTaps, Orthogonal2d
 from awdlib.scattering.transform import Scattering2d
 from awdlib.threads import one_thread, reuse_memory
 
@@ -201,8 +203,8 @@ def classify(method: str, count: int, seed: int, size: Size) -> dict[str, np.nda
 
 
 CODE = (
-    attribution, banks, learn, losses, networks, objective, pruning, textures,
-    transform,
+    attribution, banks, heads, learn, losses, morlet, networks, objective, orthogonal, spectra,
+    textures, transform,
     sys.modules[distill.__module__], sys.modules[__name__],
 )  # fmt: skip
 

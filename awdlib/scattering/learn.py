@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from awdlib.adam import Adam
 from awdlib.scattering.banks import rescale
-from awdlib.scattering.transform import Scattering, filtered, pooled
+from awdlib.scattering.spectra import filtered
+from awdlib.scattering.transform import Scattering, pooled
 
 _DIVERGED = "learning diverged in epoch {}: lower lr_filters or lr_head"
 TOLERANCE = 1e-6  # by which rounding may push a Littlewood–Paley sum of 1 up
