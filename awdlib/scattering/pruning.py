@@ -7,7 +7,7 @@ held-out *training* examples: no function here takes test data.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from awdlib.ledger import joined, part
 from awdlib.scattering.heads import Groups, RidgeHead, filter_groups
 from awdlib.scattering.learn import History, ScatteringModel, fit, score
 
@@ -70,6 +71,30 @@ class Pruning:
         left = len(self.kept) + len(self.removals)
         scores = [self.start, *(r.score for r in self.removals)]
         return np.array([(left - k, np.mean(s)) for k, s in enumerate(scores)])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it for a ledger, removals along the first axis; `of` is the way back."""
+        vetoed = [(k, n) for k, r in enumerate(self.removals) for n in r.vetoed]
+        plain = ("filter", "index", "agreement", "score", "features")
+        found = {name: np.array([getattr(r, name) for r in self.removals]) for name in plain}
+        return found | {
+            "start": np.array(self.start), "kept": np.array(self.kept),
+            "vetoed": np.array(vetoed, int).reshape(-1, 2),  # (removal, filter)
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Pruning:
+        """The pruning that told its `arrays`."""
+        plain = {name: array.tolist() for name, array in arrays.items()}
+        removals = [
+            Removal(
+                filter=plain["filter"][k], index=plain["index"][k],
+                agreement=plain["agreement"][k], score=plain["score"][k],
+                features=plain["features"][k], vetoed=[n for j, n in plain["vetoed"] if j == k],
+            )
+            for k in range(len(plain["filter"]))
+        ]  # fmt: skip
+        return cls(plain["start"], removals, plain["kept"])
 
 
 def restarts(
@@ -185,6 +210,35 @@ class Relearned:
     prunings: list[Pruning]
     histories: list[list[History]]
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it for a ledger; `of` is the way back."""
+        parts = {f"model {r}": one.arrays() for r, one in enumerate(self.models)}
+        parts |= {f"pruning {k}": one.arrays() for k, one in enumerate(self.prunings)}
+        parts |= {
+            f"history {k} {r}": one.arrays()
+            for k, block in enumerate(self.histories)
+            for r, one in enumerate(block)
+        }
+        counts = [len(self.models), len(self.prunings), len(self.histories)]
+        return joined(parts) | {"counts": np.array(counts)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray], make: Callable[[], ScatteringModel]) -> Relearned:
+        """What told its `arrays`; `make` gives models of equal banks and outputs."""
+        restarts, blocks, learned = arrays["counts"].tolist()
+        models = [make() for _ in range(restarts)]
+        for r, model in enumerate(models):
+            model.restore(part(arrays, f"model {r}"))
+        return cls(
+            models,
+            [Pruning.of(part(arrays, f"pruning {k}")) for k in range(blocks)],
+            [[History.of(part(arrays, f"history {k} {r}")) for r in range(restarts)]
+             for k in range(learned)],
+        )  # fmt: skip
+
+
+Learner = Callable[[Sequence[ScatteringModel]], list[History]]
+
 
 def prune_and_learn(
     make: Callable[[int], ScatteringModel],
@@ -199,6 +253,7 @@ def prune_and_learn(
     target: int = 1,
     alpha: float = 1.0,
     seed: int = 0,
+    learner: Learner | None = None,
     **learning: Any,
 ) -> Relearned:
     """Learn, remove up to `block` filters, learn again from there, until none may go.
@@ -214,16 +269,23 @@ def prune_and_learn(
         See `prune`; the filters of every restart are learned on their own.
     seed : int
         The first restart's; the others count on.
+    learner : callable, optional
+        Fits all models in place and gives their histories: beside each other, say, or from a
+        ledger. By default one is fitted after the other.
     **learning
-        Passed on to `fit`.
+        Passed on to `fit`, where there is no `learner`.
     """
+
+    def in_turn(models: Sequence[ScatteringModel]) -> list[History]:
+        return [
+            fit(m, x, y, x_held, y_held, seed=seed + r, **learning) for r, m in enumerate(models)
+        ]
+
     models = [make(seed + r) for r in range(restarts)]
     histories: list[list[History]] = []
     prunings: list[Pruning] = []
     while True:
-        histories.append([
-            fit(m, x, y, x_held, y_held, seed=seed + r, **learning) for r, m in enumerate(models)
-        ])  # fmt: skip
+        histories.append((learner or in_turn)(models))
         if prunings and len(prunings[-1].removals) < block:
             return Relearned(models, prunings, histories)
         with torch.no_grad():
