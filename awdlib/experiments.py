@@ -44,6 +44,10 @@ class Profile:
         """Its fields as results can keep them."""
         return _named(asdict(self))
 
+    def some(self, *names: str) -> dict[str, Any]:
+        """Those of its fields that a piece of work depends on."""
+        return {name: getattr(self, name) for name in names}
+
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields with the names of types instead of types, those of profiles within too."""
@@ -103,6 +107,7 @@ class Study(Generic[SizeT]):
         *,
         code: Sequence[ModuleType],
         what: str | None = None,
+        here: bool = False,
         **config: Any,
     ) -> list[dict[str, np.ndarray]]:
         """`awdlib.ledger.gather` with this study's ledger and executor.
@@ -117,13 +122,15 @@ class Study(Generic[SizeT]):
             What computes them.
         what : str, optional
             What the progress calls them; `work` by default.
+        here : bool
+            Compute in this process: for pieces that themselves gather others, beside each other.
         **config
             What else all of them have in common and decides their numbers.
         """
         config |= {"work": work, "code": code_hash(*code), "dtype": str(self.size.dtype)}
         return gather(
             Ledger(self.ledger, config) if self.ledger else None, tasks, compute,
-            executor=self.executor, progress=progress(what or work),
+            executor=None if here else self.executor, progress=progress(what or work),
         )  # fmt: skip
 
 

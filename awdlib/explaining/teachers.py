@@ -72,11 +72,10 @@ def network_of(kind: str, state: Mapping[str, np.ndarray]) -> SmallCNN:
 def teach(study: Study) -> dict[str, Teacher]:
     """A network of every kind of `LABELS`."""
     size = study.size
-    parts = ("train", "held", "epochs", "tested", "seed")
     states = study.gather(
         "classifiers", [({"kind": kind}, (kind, size)) for kind in LABELS], train,
         code=(networks, images, sys.modules[__name__]), what="networks",
-        **{name: getattr(size, name) for name in parts},
+        **size.some("train", "held", "epochs", "tested", "seed"),
     )  # fmt: skip
     return {
         kind: Teacher(network_of(kind, state), float(state["accuracy"]))
