@@ -89,7 +89,7 @@ def assert_same(a, b):
         a, b = ({f.name: getattr(one, f.name) for f in fields(one)} for one in (a, b))
     if isinstance(a, dict):
         assert a.keys() == b.keys()
-        a, b = list(a.values()), list(b.values())
+        a, b = list(a.values()), [b[key] for key in a]
     if isinstance(a, list | tuple):
         assert len(a) == len(b)
         for one, other in zip(a, b, strict=True):

@@ -206,7 +206,7 @@ def attempt(size: Size, scales: int, orientations: int) -> dict[str, np.ndarray]
     sets = measure(size, scales, orientations, ("train", "held"))
     groups = filter_groups(model_of(Morlet2d(scales, orientations), size))
     found = Pruning.of(prune(sets, groups, size, {"tol": 0.0}))
-    return {"score": found.curve()[-1, 1], "kept": np.array(len(found.kept))}
+    return {"score": np.array(found.curve()[-1, 1]), "kept": np.array(len(found.kept))}
 
 
 def searched(study: Study) -> tuple[Attempt, list[Attempt]]:

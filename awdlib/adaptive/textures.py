@@ -215,7 +215,8 @@ def classify(
         right = head_for(found.model, crops).predict().argmax(1) == crops.y_test
     sums = found.history.littlewood_paley if found.history else np.zeros(1)
     return joined({"bank": state_of(found.model.scattering.bank)}) | {
-        "correct": right.numpy(), "littlewood_paley": sums.max(), "gamma": np.array(found.gamma),
+        "correct": right.numpy(), "littlewood_paley": np.array(sums.max()),
+        "gamma": np.array(found.gamma),
     }  # fmt: skip
 
 
