@@ -127,6 +127,9 @@ def neurons(
     found: Mapping[str, tuple[np.ndarray, np.ndarray]],
     correlation: Mapping[str, Sequence[float]],
     labels: Mapping[str, str],
+    *,
+    degrees: float,
+    octaves: float,
 ) -> Figure:
     """Tuning of neurons as models have it against the truth, and how well they predict.
 
@@ -137,12 +140,15 @@ def neurons(
     found : mapping of model to the same
     correlation : mapping of model to (neurons,)
     labels : mapping of model to text
+    degrees, octaves : float
+        From the truth, within which a tuning counts as found: shaded.
     """
     fig, axes = figure(1, 3, height=2.9)
     around = np.array([0, 180])
-    axes[0].fill_between(around, around - 10, around + 10, color=CONTROL, alpha=0.2, lw=0)
+    axes[0].fill_between(around, around - degrees, around + degrees, color=CONTROL, alpha=0.2, lw=0)
     reach = np.array([0.9 * truth[1].min(), 1.1 * truth[1].max()])
-    axes[1].fill_between(reach, reach / 2**0.3, reach * 2**0.3, color=CONTROL, alpha=0.2, lw=0)
+    near = 2**octaves
+    axes[1].fill_between(reach, reach / near, reach * near, color=CONTROL, alpha=0.2, lw=0)
     for k, (name, text) in enumerate(labels.items()):
         colour, _, mark = LINES[name]
         if name in found:

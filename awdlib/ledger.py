@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 
 from awdlib.store import npz_bytes, plain, write
 
@@ -139,6 +140,27 @@ def gather(
             for future in waiting:  # when one failed, or somebody stopped it
                 future.cancel()
     return [found[k] for k in range(len(tasks))]
+
+
+def joined(parts: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays of several parts as those of one piece: ``part/name``."""
+    return {f"{part}/{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+
+def part(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The arrays of one part under their own names, as `joined` was given them."""
+    begin = f"{name}/"
+    return {k.removeprefix(begin): a for k, a in arrays.items() if k.startswith(begin)}
+
+
+def state_of(module: torch.nn.Module) -> dict[str, np.ndarray]:
+    """A module's parameters and buffers as arrays; `load_state` is the way back."""
+    return {name: value.numpy().copy() for name, value in module.state_dict().items()}
+
+
+def load_state(module: torch.nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    """Give a module the parameters and buffers that `state_of` told."""
+    module.load_state_dict({k: torch.from_numpy(np.asarray(a)) for k, a in arrays.items()})
 
 
 def array_hash(*arrays: np.ndarray) -> str:

@@ -1,10 +1,12 @@
 """Scores and their uncertainty."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
+
+SAMPLES = 2000  # of a bootstrap
 
 
 def r2_score(y: np.ndarray, prediction: np.ndarray) -> float:
@@ -63,6 +65,31 @@ def over_range(values: np.ndarray | Sequence[float], kind: str) -> dict[str, Any
         "estimate": float(values.mean()), "low": float(values.min()), "high": float(values.max()),
         "n": len(values), "kind": kind,
     }  # fmt: skip
+
+
+def over_examples(
+    values: np.ndarray | Sequence[float],
+    kind: str,
+    *,
+    statistic: Literal["mean", "median"] = "mean",
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Mean or median over examples with its 95 % bootstrap interval, as `estimate` stores one.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (examples,)
+    kind : str
+        What the interval ranges over, such as "95 %, images".
+    statistic : {"mean", "median"}
+    samples, seed : int
+        Of the bootstrap.
+    """
+    values = np.asarray(values, dtype=float)
+    of: Callable[..., Any] = np.mean if statistic == "mean" else np.median
+    picks = np.random.default_rng(seed).integers(len(values), size=(samples, len(values)))
+    return estimate(float(of(values)), of(values[picks], axis=1), len(values), kind)
 
 
 def in_words(

@@ -20,7 +20,7 @@ from awdlib.distill import distill
 from awdlib.networks import ClathrinLSTM, count_parameters, lstm_from_state
 from awdlib.objective import Settings, batch_loss, loss_and_gradient
 from awdlib.resnet import ResNet18
-from awdlib.scattering.banks import Morlet2d
+from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.transform import Scattering2d
 from awdlib.sweep import published_grids, sweep
 from awdlib.threads import processes

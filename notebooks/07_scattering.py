@@ -58,11 +58,11 @@ plots.show(
 # %% [markdown]
 # ```{admonition} In short
 # :class: important
-# - **Does learning help?** With {val}`scattering:data.least` labelled crops of each texture, learned wavelets, shared by rotation, are *{val}`scattering:words.learned_minus_fixed`* fixed ones; with {val}`scattering:data.most`, *{val}`scattering:words.learned_minus_fixed_most`*. The most accurate way to learn there is: {val}`scattering:best.label`.
+# - **Does learning help?** With {val}`scattering:data.least` labelled crops of each texture, learned wavelets, shared by rotation, are *{val}`scattering:words.learned_minus_fixed`* fixed ones; with {val}`scattering:data.most`, *{val}`scattering:words.learned_minus_fixed_most`*. There fixed wavelets reach an accuracy of {val}`scattering:most.fixed:.2f`, the {val}`scattering:most.learned.n` ways to learn them {val}`scattering:most.learned.low:.2f` to {val}`scattering:most.learned.high:.2f`.
 # - **With little data?** Fixed wavelets are *{val}`scattering:words.fixed_minus_network`* a convolutional network that sees the same {val}`scattering:data.least` crops, learned ones *{val}`scattering:words.learned_minus_network`*.
-# - **How many filters are needed?** Of {val}`scattering:pruning.filters`, {val}`scattering:pruning.share:.0%` can go within one point of test accuracy.
+# - **How many filters are needed?** Of {val}`scattering:pruning.filters`, {val}`scattering:pruning.share:.0%` can go at a loss of at most {val}`scattering:size.point:.2f` in test accuracy.
 # - **AWD's idea here?** Making a network's attributions sparse while the filters learn is *{val}`scattering:words.distilled_minus_learned`* learning alone; AWD's wavelet, in place of the fixed ones, is *{val}`scattering:words.awd_minus_fixed`* them.
-# - **Can the model be read?** {val}`scattering:neurons.learned.within:.0%` of {val}`scattering:data.neurons` simulated neurons show their true orientation to 10° and frequency to .3 octaves in the model that predicts them.
+# - **Can the model be read?** {val}`scattering:neurons.learned.within:.0%` of {val}`scattering:data.neurons` simulated neurons show their true orientation to {val}`scattering:size.within.degrees:g`° and frequency to {val}`scattering:size.within.octaves:g` octaves in the model that predicts them.
 # ```
 #
 # ## The transform
@@ -127,25 +127,26 @@ plots.show(
 )
 
 # %% [markdown]
-# Windows of $2^J$ pixels forgive shifts that are much smaller than that, not larger ones; averaged over all places, as the heads here read them, coefficients do not change with a periodic shift at all ({val}`scattering:claims.shift.estimate:.0e`).
+# A shift by {val}`scattering:shift.small` pixel changes the crops themselves by {val}`scattering:shift.image.small:.2f` of their norm, fixed scattering by {val}`scattering:shift.fixed.small:.2f` and learned scattering by {val}`scattering:shift.learned.small:.2f`; a shift by {val}`scattering:shift.window` pixels, the $2^J$ of an averaging window, by {val}`scattering:shift.image.window:.2f`, {val}`scattering:shift.fixed.window:.2f` and {val}`scattering:shift.learned.window:.2f`. Averaged over all places, as the heads here read them, coefficients do not change with a periodic shift at all ({val}`scattering:claims.shift.estimate:.0e`).
 #
 # ## Neurons that watch movies
 #
 # The proposal's application: predict neurons in visual area V4 from natural movies, then read from the model what they respond to. No recordings come with this book, so the neurons are **simulated**, and not by any of the wavelets that are fitted: differences of Gaussians with a divisive surround, a delay and Poisson spikes (`awdlib.datasets.neurons`). The movies are packaged photographs that drift and zoom; those of training, choice and test share none. A model sees {val}`scattering:data.frames` frames once; the correlation on the test movie is corrected for noise by {val}`scattering:data.repeats` repeats {cite:p}`schoppe2016measuring`.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-scattering-neurons", "caption": "Left and middle: orientation and frequency of {val}`scattering:data.neurons` simulated neurons by gratings shown to their models, against the truth; grey: 10° and .3 octaves. Right: noise-corrected correlation on a test movie; bars are medians."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-scattering-neurons", "caption": "Left and middle: orientation and frequency of {val}`scattering:data.neurons` simulated neurons by gratings shown to their models, against the truth; grey: {val}`scattering:size.within.degrees:g`° and {val}`scattering:size.within.octaves:g` octaves. Right: noise-corrected correlation on a test movie; bars are medians."}}
 plots.show(
     adaptive_plots.neurons(
         (res.arrays["orientation_true"], res.arrays["frequency_true"]),
         printed.tuned(res),
         printed.correlations(res.tables["neurons"]),
         neurons.LABELS,
+        **res["size.within"],
     ),
     alt="Orientation and frequency of simulated neurons as their models have them against the truth, and how well pixels, fixed and learned scattering predict them.",
 )
 
 # %% tags=["hide-input", "nbval-check-output"]
-printed.models(res.tables["neurons"])
+printed.models(res.tables["neurons"], **res["size.within"])
 
 # %% [markdown]
 # Real recordings can be put in their place: `awdlib.datasets.recordings.load_recording` reads a movie and its spikes from a file, and says in one sentence what is wrong with one that does not fit.

@@ -1,17 +1,21 @@
 """Adaptive scattering, the experiment: what chooses sees no test crop, every number is known."""
 
-from dataclasses import replace
+import pickle
+from concurrent.futures import Executor, Future
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 
-from awdlib import paper
+from awdlib import paper, store
 from awdlib.adaptive import neurons, printed, pruning, record, setup, stability, textures
 from awdlib.adaptive.setup import METHODS, Study
 from awdlib.datasets.recordings import Recording
 from awdlib.datasets.textures import TEXTURES
-from awdlib.scattering.banks import Morlet2d
+from awdlib.ledger import part, state_of
+from awdlib.scattering.learn import ScatteringModel
+from awdlib.scattering.morlet import Morlet2d
 from awdlib.tuning import orientation_error, tuning
 
 TINY = replace(
@@ -20,29 +24,109 @@ TINY = replace(
 CLASSES = len(TEXTURES)
 
 
+class Posting(Executor):
+    """Computes at once, of what could be sent to another process."""
+
+    def submit(self, compute, /, *args):
+        pickle.dumps((compute, args))
+        future = Future()
+        future.set_result(compute(*args))
+        return future
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    return Study(TINY, tmp_path_factory.mktemp("ledger"), Posting())
+
+
 @pytest.fixture(scope="module")
 def crops():
     return textures.draw(2, 1, TINY)
 
 
 @pytest.fixture(scope="module")
-def curves():
-    return textures.learning_curves(Study(TINY))
+def curves(work):
+    return textures.learning_curves(work)
 
 
 @pytest.fixture(scope="module")
-def moved(curves):
-    return stability.compare(Study(TINY), curves)
+def moved(work, curves):
+    return stability.compare(work, curves)
 
 
 @pytest.fixture(scope="module")
-def pruned():
-    return pruning.pruned(Study(TINY))
+def pruned(work):
+    return pruning.pruned(work)
 
 
 @pytest.fixture(scope="module")
-def predicted():
-    return neurons.predict(Study(TINY))
+def again(work):
+    return pruning.relearned(work)
+
+
+@pytest.fixture(scope="module")
+def tried(work):
+    return pruning.searched(work)
+
+
+@pytest.fixture(scope="module")
+def predicted(work):
+    return neurons.predict(work)
+
+
+# --- the ledger ----------------------------------------------------------------------------------
+
+WORKERS = {
+    textures: ("teach", "classify"), stability: ("move",), neurons: ("observe", "learn_for"),
+    pruning: ("measure", "prune", "tested", "learn_again", "relearn", "attempt"),
+}  # fmt: skip
+
+
+def assert_same(a, b):
+    if isinstance(a, ScatteringModel):
+        a, b = a.arrays(), b.arrays()
+    if is_dataclass(a):
+        a, b = ({f.name: getattr(one, f.name) for f in fields(one)} for one in (a, b))
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        a, b = list(a.values()), [b[key] for key in a]
+    if isinstance(a, list | tuple):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            assert_same(one, other)
+    else:
+        assert type(a) is type(b)
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_finished_is_not_computed_again(
+    work, curves, moved, pruned, again, tried, predicted, monkeypatch
+):
+    def fail(*args):
+        raise AssertionError("computed again")
+
+    for module, names in WORKERS.items():
+        for name in names:
+            monkeypatch.setattr(module, name, fail)
+    monkeypatch.setattr(pruning.pruning, "prune", fail)
+    assert_same(textures.learning_curves(work), curves)
+    assert_same(stability.compare(work, curves), moved)
+    assert_same(pruning.pruned(work), pruned)
+    assert_same(pruning.relearned(work), again)
+    assert_same(pruning.searched(work), tried)
+    assert_same(neurons.predict(work), predicted)
+    other = Study(replace(TINY, restarts=1), work.ledger)
+    for step in (pruning.pruned, pruning.relearned, pruning.searched):
+        with pytest.raises(AssertionError, match="computed again"):
+            step(other)
+
+
+def test_relearning_goes_on_where_it_was_stopped(work, again, monkeypatch):
+    """Learning is kept piece by piece, not only when all of it is done."""
+    assert len(again.histories) > 1
+    work = Study(TINY, work.ledger)
+    monkeypatch.setattr(pruning, "learn_again", lambda *args: pytest.fail("learned again"))
+    assert_same(pruning.relearn(work), again.arrays())
 
 
 # --- textures ------------------------------------------------------------------------------------
@@ -62,15 +146,49 @@ def test_every_method_is_taught_and_stays_non_expansive(curves):
     for name, correct in curves.correct.items():
         assert correct.shape == (1, len(TINY.seeds), 3 * CLASSES)
         assert correct.dtype == bool
-        piece = curves.pieces[name, 2, 1]
         if name in record.LEARNED:
-            assert 0 < piece["littlewood_paley"] <= 1 + 1e-6
+            assert 0 < curves.pieces[name, 2, 1]["littlewood_paley"] <= 1 + 1e-6
     again = textures.classify("rotated", 2, 1, TINY)
     np.testing.assert_array_equal(again["correct"], curves.correct["rotated"][0, 0])
 
 
+def test_each_network_is_trained_once_for_all_that_need_it(monkeypatch):
+    taught, given = [], {}
+
+    def teach(count, seed, size):
+        taught.append((count, seed))
+        return {"state/of": np.array([count, seed]), "correct": np.zeros(3 * CLASSES, bool)}
+
+    def classify(method, count, seed, size, state):
+        given[method, count, seed] = tuple(state["of"].tolist()) if state else None
+        return {"correct": np.ones(3 * CLASSES, bool)}
+
+    monkeypatch.setattr(textures, "teach", teach)
+    monkeypatch.setattr(textures, "classify", classify)
+    found = textures.learning_curves(Study(replace(TINY, counts=(2, 4))))
+    assert taught == [(2, 1), (2, 2), (4, 1), (4, 2)]
+    assert {method for method, _, _ in given} == set(METHODS) - {"cnn"}
+    for (method, *draw), state in given.items():
+        assert state == (tuple(draw) if method in ("distilled", "awd") else None)
+    assert not found.correct["cnn"].any()
+    assert found.correct["fixed"].all()
+    assert {draw: tuple(s["of"].tolist()) for draw, s in found.networks.items()} == {
+        draw: draw for draw in taught
+    }
+
+
+def test_a_network_comes_back_from_its_state(crops):
+    network = textures.network_for(crops, 1, TINY)
+    again = textures.network_of(state_of(network), TINY)
+    x = textures.coloured(crops.x_test)
+    assert torch.equal(again(x), network(x))
+    assert torch.equal(textures.attributions(again, crops), textures.attributions(network, crops))
+    with pytest.raises(ValueError, match="awd learns from a network's attributions"):
+        textures.fit("awd", crops, 1, TINY)
+
+
 def test_filters_that_learned_are_found_again(curves):
-    bank = textures.bank_with(curves.pieces["each", 2, 1], "each", TINY)
+    bank = textures.bank_with(part(curves.pieces["each", 2, 1], "bank"), "each", TINY)
     start = Morlet2d(TINY.scales, TINY.orientations)
     moved = [not torch.equal(a, b) for a, b in zip(bank.parameters(), start.parameters(),
                                                   strict=True)]  # fmt: skip
@@ -117,13 +235,35 @@ def test_pruning_goes_down_to_one_filter_and_the_rule_stops_before(pruned):
     assert frame["left"].tolist() == list(range(count, 0, -1))
 
 
-def test_learning_again_and_the_outer_search_end():
-    again = pruning.relearned(Study(TINY))
+def test_learning_again_and_the_outer_search_end(again, tried):
     assert len(again.models) == 2
     assert again.histories
-    best, tried = pruning.searched(Study(TINY))
-    assert len(tried) == len(pruning.sizes_tried(TINY))
-    assert best.score == max(one.score for one in tried)
+    best, every = tried
+    assert len(every) == len(pruning.sizes_tried(TINY))
+    assert [one.size for one in every] == pruning.sizes_tried(TINY)
+    assert best.score == max(one.score for one in every)
+
+
+def test_learning_from_a_ledger_is_learning(again):
+    """As `prune_and_learn` does it by itself, one restart after the other."""
+    drawn = textures.draw(TINY.pruned, 1, TINY)
+    plain = pruning.pruning.prune_and_learn(
+        lambda seed: pruning.start_of(TINY, seed), drawn.x, drawn.y, drawn.x_held, drawn.y_held,
+        restarts=2, block=TINY.many, seed=1, epochs=TINY.epochs, batch_size=32,
+    )  # fmt: skip
+    assert again.prunings == plain.prunings
+    x = drawn.x_test[:4]
+    for one, other in zip(again.models, plain.models, strict=True):
+        torch.testing.assert_close(one(x), other(x))
+
+
+def test_what_is_redundant_by_hand():
+    right = np.arange(200) < np.array([160, 170, 158, 157])[:, None]
+    found = pruning.Pruned(None, None, right, np.zeros((0, 4)), [(0, 0)] * 4)
+    assert record.redundant(found) == 2 / 4  # a point is 2 of 200 crops
+    lost = record.lost_with_half(found)
+    assert (lost["estimate"], lost["n"], lost["kind"]) == (pytest.approx(0.01), 200,
+                                                          "95 %, test crops")  # fmt: skip
 
 
 # --- stability -----------------------------------------------------------------------------------
@@ -205,11 +345,30 @@ def test_neurons_are_predicted_probed_and_explained(predicted):
     count = TINY.neurons
     for name in neurons.LABELS:
         assert predicted.correlation[name].shape == (count,)
-        errors = predicted.errors(name)
+        errors = predicted.errors[name]
         assert ((errors["orientation"] >= 0) & (errors["orientation"] <= 90)).all()
     assert predicted.rar.shape == (count, 3 * TINY.orientations)
     frame = record.table_of_neurons(predicted)
-    assert len(printed.models(frame)) == 3
+    shown = printed.models(frame, **setup.WITHIN)
+    assert len(shown) == 3
+    assert {"within 10°", "within 0.3 octaves"} <= set(shown.columns)
+    assert set(printed.models(frame, degrees=90, octaves=99)["within 90°"]) == {"3 of 3"}
+
+
+def test_a_neuron_whose_signal_is_not_known_breaks_nothing(predicted, monkeypatch):
+    def unknown(prediction, spikes):
+        return np.array([np.nan, 0.5, 0.25])
+
+    monkeypatch.setattr(neurons, "noise_corrected_correlation", unknown)
+    found = neurons.predict(Study(TINY))
+    for correlation in found.correlation.values():
+        np.testing.assert_array_equal(correlation, [np.nan, 0.5, 0.25])
+    store.npz_bytes(neurons.observe("pixels", {}, TINY))
+    frame = record.table_of_neurons(found)
+    assert frame["correlation"].isna().sum() == 3
+    store.csv_bytes("neurons", frame)
+    over = record.over_neurons(found.correlation["pixels"])
+    assert (over["estimate"], over["n"]) == (0.375, 2)
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -229,9 +388,7 @@ def test_the_bootstrap_draws_seeds_and_crops_alike_for_all():
     assert record.bootstrap(shared).std() == pytest.approx(alone, rel=0.15)
 
 
-def test_every_claim_has_its_quantity(curves, pruned, moved, predicted):
-    again = pruning.relearned(Study(TINY))
-    tried = pruning.searched(Study(TINY))
+def test_every_claim_has_its_quantity(curves, pruned, again, tried, moved, predicted):
     made = record.numbers_of(TINY, curves, pruned, again, tried, moved, predicted)
     assert set(paper.quantities("scattering")) <= set(made["claims"])
     assert made["claims"]["expansion"]["estimate"] <= 1
@@ -239,3 +396,23 @@ def test_every_claim_has_its_quantity(curves, pruned, moved, predicted):
     assert arrays["each_sigma"].shape == (TINY.scales, TINY.orientations)
     frame = record.table_of_curves(TINY, curves)
     assert len(printed.curves(frame)) == len(METHODS)
+
+
+def test_numbers_of_the_page_are_those_of_the_run(curves, pruned, again, tried, moved, predicted):
+    made = record.numbers_of(TINY, curves, pruned, again, tried, moved, predicted)
+    bound = paper.claims("scattering").set_index("id")["bound"]
+    assert made["size"]["within"]["degrees"] == bound["scattering_neurons"]
+    assert made["size"]["point"] == bound["scattering_redundant"]
+    assert made["size"]["within"]["octaves"] == 0.3
+    shift = made["shift"]
+    assert (shift["small"], shift["window"]) == (1, 2**TINY.scales)
+    for name in ("image", "fixed", "learned"):
+        assert shift[name]["small"] == moved.shifted[name][0].mean()
+        assert shift[name]["window"] == moved.shifted[name][-1].mean()
+    ways = [curves.correct[name][-1].mean() for name in record.LEARNED]
+    most = made["most"]
+    assert (most["learned"]["low"], most["learned"]["high"]) == (min(ways), max(ways))
+    assert most["fixed"] == curves.correct["fixed"][-1].mean()
+    for name, off in predicted.errors.items():
+        near = (off["orientation"] <= 10) & (off["frequency"] <= 0.3)
+        assert made["neurons"][name]["within"] == near.mean()

@@ -1,6 +1,7 @@
 """Judging, choosing and comparing filters: by hand, and with nothing of the test data chosen by."""
 
 import ast
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sklearn.model_selection import KFold, cross_val_score
 
 from awdlib import attribution, clathrin, experiments, filters, metrics, predictors
 from awdlib.datasets.cme import simulate_tracks
-from awdlib.experiments import Signals
+from awdlib.experiments import Profile, Signals, Study
 from awdlib.sweep import Sweep, sweep
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "02_cme.py"
@@ -353,3 +354,41 @@ def test_predict_gives_an_array_without_a_graph():
     out = experiments.predict(lstm, signals.x_test)
     assert isinstance(out, np.ndarray)
     assert_allclose(out, lstm(signals.x_test).detach())
+
+
+# --- studies -------------------------------------------------------------------------------------
+
+
+def doubled(value):
+    return {"twice": np.array(2 * value)}
+
+
+def test_a_study_keeps_its_pieces_by_work_code_type_and_config(tmp_path):
+    kept = Study(Profile(), tmp_path)
+    tasks = [({"k": k}, (k,)) for k in range(3)]
+
+    def run(study=kept, work="doubling", code=(metrics,), **config):
+        found = study.gather(work, tasks, doubled, code=code, **config)
+        assert [int(piece["twice"]) for piece in found] == [0, 2, 4]
+        return len(list(tmp_path.iterdir()))
+
+    assert run(Study(Profile())) == 0
+    assert run() == run() == run(what="other words") == 3
+    assert run(work="other") == 6
+    assert run(code=(metrics, filters)) == 9
+    assert run(scales=2) == 12
+    assert run(Study(Profile(dtype=torch.float64), tmp_path)) == 15
+
+
+def test_a_study_hands_pieces_to_its_executor():
+    class Counting(ThreadPoolExecutor):
+        given = 0
+
+        def submit(self, *args):
+            self.given += 1
+            return super().submit(*args)
+
+    with Counting(1) as executor:
+        study = Study(Profile(), executor=executor)
+        study.gather("doubling", [({"k": k}, (k,)) for k in range(3)], doubled, code=())
+        assert executor.given == 3

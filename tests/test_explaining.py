@@ -118,6 +118,9 @@ def test_every_claim_has_its_quantity(work, taught, judged):
     sizes = one.mask.double().mean((1, 2)).diff()
     assert made["sparser_with_lambda"]["estimate"] == pytest.approx(float(sizes.max()))
     assert made["compaction"]["low"] > 0.1
+    for name, made_of in (("compaction", "photographs"), ("sparser_with_lambda", "photographs"),
+                          ("roughness", "images")):  # fmt: skip
+        assert made[name]["kind"] == f"95 %, {made_of}"
     assert made["rate_distortion"]["n"] == 2 * TINY.images
     frame = record.table_of_lambda(over)
     assert len(frame) == 12
@@ -164,12 +167,13 @@ class OneCoefficient(torch.nn.Module):
 def test_the_wavelet_that_a_network_uses_has_the_lower_curve():
     x = torch.randn(12, 1, 40, generator=torch.Generator().manual_seed(0)).double().cumsum(-1)
     work = Study(replace(TINY, steps=60, samples=8, lr=0.05, random_wavelets=2))
-    found = own.compare(work, OneCoefficient(), filters.lowpass("sym5"), x, target=0, what="x")
+    found = own.compare(work, OneCoefficient(), filters.lowpass("sym5"), x, target=0, what="tracks")
     assert set(found.areas) == set(own.LABELS)
     for other in ("awd", "random", "samples"):
         assert found.areas["db5"].mean() < 0.5 * found.areas[other].mean(), other
     told = record.own_of(found, "simulated")
     assert told["words"]["db5"] == "larger than"
+    assert told["awd"]["kind"] == told["awd_minus_db5"]["kind"] == "95 %, tracks"
     assert told["awd"]["n"] == told["n"] == 12
     assert told["awd_minus_db5"]["estimate"] == pytest.approx(
         told["awd"]["estimate"] - told["db5"]["estimate"]

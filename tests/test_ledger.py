@@ -15,7 +15,16 @@ import torch
 
 from awdlib import store
 from awdlib import sweep as sweep_module
-from awdlib.ledger import Ledger, array_hash, code_hash, gather
+from awdlib.ledger import (
+    Ledger,
+    array_hash,
+    code_hash,
+    gather,
+    joined,
+    load_state,
+    part,
+    state_of,
+)
 from awdlib.sweep import sweep
 
 
@@ -95,6 +104,33 @@ def test_the_hash_of_arrays_sees_values_types_and_shapes():
     others = [a.reshape(2, 3), a.astype(np.float32), a + 1e-12, np.arange(5.0)]
     assert len({array_hash(b) for b in [a, *others]}) == 5
     assert array_hash(a) == array_hash(a.copy())
+
+
+def test_parts_of_a_piece_come_back(tmp_path):
+    parts = {"a": {"x": np.arange(3), "y/z": np.ones(2)}, "ab": {"x": np.zeros(1)}}
+    kept = Ledger(tmp_path, {}).piece({}, lambda: joined(parts))
+    for name, arrays in parts.items():
+        found = part(kept, name)
+        assert list(found) == list(arrays)
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(found[key], array)
+
+
+def test_a_modules_state_comes_back(tmp_path):
+    made = [torch.nn.Sequential(torch.nn.Conv2d(2, 16, 3), torch.nn.BatchNorm2d(16))
+            for _ in range(2)]  # fmt: skip
+    x = torch.randn(4, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    made[0].to(memory_format=torch.channels_last)(x)  # moves the running means
+    kept = Ledger(tmp_path, {}).piece({}, lambda: state_of(made[0]))
+    before = {name: array.copy() for name, array in kept.items()}
+    load_state(made[1], kept)
+    assert torch.equal(made[0].eval()(x), made[1].eval()(x))
+    assert made[1][1].num_batches_tracked == 1
+    told = state_of(made[1])
+    with torch.no_grad():
+        made[1][0].weight.zero_()
+    for name, array in before.items():  # what was told does not change with the module
+        np.testing.assert_array_equal(told[name], array)
 
 
 def module(path, code):

@@ -251,6 +251,24 @@ def test_interval_and_estimate():
     assert (type(stored["estimate"]), type(stored["n"])) == (float, int)
 
 
+def test_means_and_medians_over_examples():
+    values = np.random.default_rng(5).exponential(size=200)
+    mean = metrics.over_examples(values, "95 %, images")
+    median = metrics.over_examples(values, "95 %, neurons", statistic="median")
+    assert mean["estimate"] == values.mean()
+    assert median["estimate"] == np.median(values)
+    assert (mean["n"], mean["kind"], median["kind"]) == (200, "95 %, images", "95 %, neurons")
+    # 1.96 standard errors of the mean; of 200 values, the 14th before and after the median
+    half = 1.96 * values.std(ddof=1) / np.sqrt(200)
+    wanted = values.mean() + half * np.array([-1, 1])
+    assert_allclose([mean["low"], mean["high"]], wanted, rtol=0.05)
+    assert_allclose([median["low"], median["high"]], np.sort(values)[[86, 113]], rtol=0.05)
+    other = metrics.over_examples(values, "95 %, images", seed=1)
+    assert other["low"] != mean["low"] == metrics.over_examples(values, "95 %, images")["low"]
+    few = metrics.over_examples([1.0, 2.0], "95 %, images", samples=1)
+    assert few["low"] == few["high"]
+
+
 def test_the_standard_deviation_of_one_is_none():
     assert metrics.sd([0.3]) is None
     assert_allclose(metrics.sd([1.0, 3.0]), np.sqrt(2))

@@ -8,20 +8,17 @@ import pywt
 import torch
 
 from awdlib.filters import highpass
-from awdlib.scattering.banks import (
+from awdlib.scattering.banks import Filters, littlewood_paley, rescale
+from awdlib.scattering.morlet import Free2d, Morlet1d, Morlet2d
+from awdlib.scattering.orthogonal import (
     ExponentialTaps,
-    Filters,
-    Free2d,
     LatticeTaps,
-    Morlet1d,
-    Morlet2d,
     Orthogonal1d,
     Orthogonal2d,
     generalised_daubechies,
-    littlewood_paley,
-    rescale,
 )
-from awdlib.scattering.transform import Modulus, Scattering1d, Scattering2d, filtered, pooled
+from awdlib.scattering.spectra import filtered
+from awdlib.scattering.transform import Modulus, Scattering1d, Scattering2d, pooled
 
 BANKS = {
     "morlet": lambda: Morlet2d(2, 4),

@@ -11,9 +11,10 @@ from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from awdlib.attribution import input_gradients
+from awdlib.ledger import Ledger
 from awdlib.scattering import pruning
-from awdlib.scattering.banks import Morlet1d, Morlet2d, Orthogonal2d
 from awdlib.scattering.features import ScatteringFeatures
+from awdlib.scattering.heads import RidgeHead, car, channel_groups, filter_groups
 from awdlib.scattering.learn import (
     ScatteringModel,
     attribution_spread,
@@ -21,11 +22,12 @@ from awdlib.scattering.learn import (
     jitter,
     score,
 )
+from awdlib.scattering.morlet import Morlet1d, Morlet2d
+from awdlib.scattering.orthogonal import Orthogonal2d
 from awdlib.scattering.pruning import (
-    RidgeHead,
-    car,
-    channel_groups,
-    filter_groups,
+    Pruning,
+    Relearned,
+    Removal,
     prune,
     prune_and_learn,
     search,
@@ -304,6 +306,52 @@ def test_learning_and_pruning_in_turn():
         assert one(x).shape == (48, 2)
     assert len(found.histories) >= 2
     assert all(len(block) == 2 for block in found.histories)
+
+
+def test_what_was_pruned_and_learned_comes_back_from_a_ledger(tmp_path):
+    x, y, x_held, y_held = sets()
+    found = prune_and_learn(
+        lambda seed: model(seed, 0.05), x, y, x_held, y_held, restarts=2, block=3, tol=0.05,
+        target=2, epochs=3, lr_head=0.05,
+    )  # fmt: skip
+    again = Relearned.of(Ledger(tmp_path, {}).piece({}, found.arrays), model)
+    assert again.prunings == found.prunings
+    for one, other in zip(again.models, found.models, strict=True):
+        assert one.scattering.keep == other.scattering.keep != (True,) * 8
+        assert torch.equal(one(x), other(x))
+    assert len(again.histories) == len(found.histories)
+    for block, before in zip(again.histories, found.histories, strict=True):
+        for one, other in zip(block, before, strict=True):
+            assert (one.best, type(one.best)) == (other.best, int)
+            for name in ("loss", "penalty", "littlewood_paley", "held_loss", "held_score"):
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_vetoes_come_back_too(tmp_path):
+    removals = [
+        Removal(3, [0.0, -0.1], 0.5, [], [0.7, 0.8], 12), Removal(1, [0.1, 0.0], 1.0, [0, 7],
+        [0.6, 0.7], 9), Removal(0, [0.1, 0.2], 1.0, [7], [0.5, 0.6], 6),
+    ]  # fmt: skip
+    for some in (removals, []):
+        made = Pruning([0.7, 0.75], some, [7, 9])
+        assert Pruning.of(Ledger(tmp_path, {"n": len(some)}).piece({}, made.arrays)) == made
+
+
+def test_a_learner_of_ones_own_takes_the_place_of_fit():
+    x, y, x_held, y_held = sets()
+    asked = []
+
+    def learner(models):
+        asked.append([sum(one.scattering.keep) for one in models])
+        found = [fit(m, x, y, x_held, y_held, seed=5 + r, epochs=2) for r, m in enumerate(models)]
+        return found
+
+    options = {"restarts": 2, "block": 2, "tol": 0.1, "target": 5, "seed": 5}
+    mine = prune_and_learn(model, x, y, x_held, y_held, learner=learner, **options)
+    plain = prune_and_learn(model, x, y, x_held, y_held, epochs=2, **options)
+    assert mine.prunings == plain.prunings
+    assert asked[0] == [8, 8]
+    assert len(asked) == len(mine.histories) == len(plain.histories)
 
 
 def test_search_stops_saves_and_goes_on(tmp_path):

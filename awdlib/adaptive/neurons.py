@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from awdlib.adaptive.setup import Size, Study
+from awdlib import metrics
+from awdlib import tuning as probing
+from awdlib.adaptive.setup import SCATTERING, Size, Study
 from awdlib.datasets import neurons as simulator
+from awdlib.datasets.neurons import Neurons
 from awdlib.datasets.recordings import Recording
+from awdlib.ledger import array_hash, joined, part
 from awdlib.metrics import noise_corrected_correlation
 from awdlib.scattering import learn
-from awdlib.scattering.banks import Morlet2d
+from awdlib.scattering.heads import RidgeHead, car, filter_groups
 from awdlib.scattering.learn import ScatteringModel
-from awdlib.scattering.pruning import RidgeHead, car, filter_groups
+from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.transform import Scattering2d
 from awdlib.threads import one_thread, reuse_memory
 from awdlib.tuning import Tuning, octaves, orientation_error, tuning
@@ -25,9 +30,13 @@ from awdlib.tuning import Tuning, octaves, orientation_error, tuning
 SIDE = 32  # of the frames, in pixels
 LATENCIES = range(5)  # frames that are tried
 ALPHAS = (1.0, 10.0, 100.0, 1000.0, 10000.0)  # of the ridge
+SEED = 1  # of neurons, their movies and the learning
+LEARNING = (*SCATTERING, simulator, sys.modules[__name__])
+CODE = (*LEARNING, metrics, probing)
 LABELS = {
     "pixels": "pixels", "fixed": "fixed scattering", "learned": "learned scattering"
 }  # fmt: skip
+State = Mapping[str, np.ndarray]  # what a model has learned; nothing where it is at its start
 Features = Callable[[np.ndarray], Tensor]  # a movie (frames, side, side) to (frames, features)
 
 
@@ -121,11 +130,11 @@ def model_for(size: Size) -> ScatteringModel:
     return ScatteringModel(scattering, size.neurons, pool="none")
 
 
-def delayed(readout: Readout, recording: Recording) -> tuple[Tensor, Tensor]:
+def delayed(latency: np.ndarray, recording: Recording) -> tuple[Tensor, Tensor]:
     """Frames and the spikes that follow each by its neuron's latency, without the last frames."""
     last, spikes = int(max(LATENCIES)), recording.spikes.mean(0)
     frames = len(spikes) - last
-    y = np.stack([spikes[d : d + frames, k] for k, d in enumerate(readout.latency)], 1)
+    y = np.stack([spikes[d : d + frames, k] for k, d in enumerate(latency)], 1)
     return torch.from_numpy(recording.movie[:frames].copy()), torch.from_numpy(y)
 
 
@@ -135,8 +144,8 @@ class Predicted:
 
     Attributes
     ----------
-    truth : Recording
-        The test recording, with the neurons' own tuning.
+    truth : Neurons
+        With their own tuning.
     correlation : dict of model to numpy.ndarray, shape (neurons,)
         Noise-corrected, on the test movie.
     tuning : dict of model to Tuning
@@ -147,71 +156,118 @@ class Predicted:
         That the fixed scattering found.
     """
 
-    truth: Recording
+    truth: Neurons
     correlation: dict[str, np.ndarray]
     tuning: dict[str, Tuning]
     best: np.ndarray
     rar: np.ndarray
     latency: np.ndarray
 
-    def errors(self, model: str) -> dict[str, np.ndarray]:
-        """Degrees of orientation and octaves of frequency between truth and model, (neurons,)."""
-        found = self.tuning[model]
-        assert self.truth.orientation is not None
-        assert self.truth.frequency is not None
+    @cached_property
+    def errors(self) -> dict[str, dict[str, np.ndarray]]:
+        """Between truth and each model: degrees of orientation and octaves of frequency."""
         return {
-            "orientation": orientation_error(found.orientation, self.truth.orientation),
-            "frequency": octaves(found.frequency, self.truth.frequency),
+            name: {
+                "orientation": orientation_error(found.orientation, self.truth.orientation),
+                "frequency": octaves(found.frequency, self.truth.frequency),
+            }
+            for name, found in self.tuning.items()
         }
+
+
+def neurons_of(size: Size) -> Neurons:
+    """The simulated neurons."""
+    return simulator.draw_neurons(size.neurons, seed=SEED, size=SIDE)
 
 
 def recordings(size: Size) -> dict[str, Recording]:
     """Movies to fit, to choose by and to test on, of different photographs; simulated."""
-    drawn, seed = simulator.draw_neurons(size.neurons, seed=1, size=SIDE), 1
+    drawn = neurons_of(size)
     frames = {"train": size.frames, "held": size.frames // 2, "test": size.frames // 2}
     repeats = {"train": 1, "held": 1, "test": size.repeats}
     return {
-        name: simulator.record(drawn, count, seed=seed, split=name, repeats=repeats[name])
+        name: simulator.record(drawn, count, seed=SEED, split=name, repeats=repeats[name])
         for name, count in frames.items()
     }
 
 
+def observe(name: str, state: State, size: Size) -> dict[str, np.ndarray]:
+    """Read the neurons out from one of `LABELS`, and probe what was found.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``correlation`` where it is ``known`` (elsewhere 0) and ``latency``, each (neurons,),
+        ``tuning/...``, and of fixed scattering ``rar``, all as of `Predicted`.
+    """
+    reuse_memory()
+    shown = recordings(size)
+    with one_thread():
+        model = model_for(size)
+        if state:
+            model.restore(state)
+        features = pixels if name == "pixels" else features_of(model)
+        readout = read_out(features, shown["train"], shown["held"])
+        test = shown["test"]
+        found = noise_corrected_correlation(readout(test.movie), test.spikes)
+        known = np.isfinite(found)
+        pieces = joined({"tuning": vars(tuning(readout, SIDE))}) | {
+            "correlation": np.where(known, found, 0), "known": known, "latency": readout.latency,
+        }  # fmt: skip
+        if name == "fixed":
+            pieces["rar"] = _indices(model, readout, shown)
+    return pieces
+
+
+def learn_for(latency: np.ndarray, size: Size) -> dict[str, np.ndarray]:
+    """Learn filters for all neurons at once, given their latencies: the model's arrays."""
+    reuse_memory()
+    shown, model = recordings(size), model_for(size)
+    with one_thread():
+        given = [
+            a.to(size.dtype) for name in ("train", "held") for a in delayed(latency, shown[name])
+        ]
+        learn.fit(
+            model, *given, seed=SEED, epochs=size.steps, patience=max(2, size.steps // 4),
+            weight_decay=1e-1,
+        )  # fmt: skip
+    return model.arrays()
+
+
 def predict(study: Study) -> Predicted:
     """Fit every model of `LABELS` and probe it."""
-    reuse_memory()
     size = study.size
-    shown = recordings(size)
-    train, held, test = shown["train"], shown["held"], shown["test"]
-    with one_thread():
-        fixed = model_for(size)
-        readouts = {
-            "pixels": read_out(pixels, train, held),
-            "fixed": read_out(features_of(fixed), train, held),
-        }
-        x, y = delayed(readouts["fixed"], train)
-        x_held, y_held = delayed(readouts["fixed"], held)
-        learned = model_for(size)
-        to: dict[str, Any] = {"dtype": size.dtype}
-        learn.fit(
-            learned, x.to(**to), y.to(**to), x_held.to(**to), y_held.to(**to), seed=1,
-            epochs=size.steps, patience=max(2, size.steps // 4), weight_decay=1e-1,
-        )  # fmt: skip
-        readouts["learned"] = read_out(features_of(learned), train, held)
-        rar = _indices(fixed, readouts["fixed"], shown)
-        return Predicted(
-            test,
-            {name: noise_corrected_correlation(one(test.movie), test.spikes)
-             for name, one in readouts.items()},
-            {name: tuning(one, SIDE) for name, one in readouts.items()},
-            _angles(fixed)[rar.argmax(1)], rar, readouts["fixed"].latency,
-        )  # fmt: skip
+    config = size.some("neurons", "frames", "repeats", "orientations")
+
+    def observed(states: Mapping[str, State]) -> dict[str, dict[str, np.ndarray]]:
+        tasks = [
+            ({"model": name, "state": array_hash(*state.values())}, (name, state, size))
+            for name, state in states.items()
+        ]
+        pieces = study.gather("neurons", tasks, observe, code=CODE, **config)
+        return dict(zip(states, pieces, strict=True))
+
+    found = observed({"pixels": {}, "fixed": {}})
+    latency = found["fixed"]["latency"]
+    (state,) = study.gather(
+        "neurons, learning", [({"latency": latency}, (latency, size))], learn_for, code=LEARNING,
+        **size.some("steps"), **config,
+    )  # fmt: skip
+    found |= observed({"learned": state})
+    rar = found["fixed"]["rar"]
+    return Predicted(
+        neurons_of(size),
+        {name: np.where(one["known"], one["correlation"], np.nan) for name, one in found.items()},
+        {name: Tuning(**part(one, "tuning")) for name, one in found.items()},
+        _angles(model_for(size))[rar.argmax(1)], rar, latency,
+    )  # fmt: skip
 
 
 def _indices(
     model: ScatteringModel, readout: Readout, shown: Mapping[str, Recording]
 ) -> np.ndarray:
     """RAR of every filter for every neuron, on the held-out movie."""
-    (x, y), (x_held, y_held) = (delayed(readout, shown[name]) for name in ("train", "held"))
+    (x, y), (x_held, y_held) = (delayed(readout.latency, shown[name]) for name in ("train", "held"))
     features = features_of(model)
     sets, groups = (features(x.numpy()), features(x_held.numpy())), filter_groups(model)
     found = []

@@ -32,14 +32,15 @@ def banks(res: Any) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def models(frame: pd.DataFrame) -> pd.DataFrame:
-    """Means and medians over neurons, a row a model."""
+def models(frame: pd.DataFrame, *, degrees: float, octaves: float) -> pd.DataFrame:
+    """Means and medians over neurons, a row a model, and how many are so near to the truth."""
     rows = [
         {"": label, "corrected correlation": f"{some['correlation'].mean():.2f}",
          "orientation, median": f"{some['orientation'].median():.1f}°",
-         "within 10°": f"{(some['orientation'] <= 10).sum()} of {len(some)}",
+         f"within {degrees:g}°": f"{(some['orientation'] <= degrees).sum()} of {len(some)}",
          "frequency, median": f"{some['frequency'].median():.2f} octaves",
-         "within .3 octaves": f"{(some['frequency'] <= 0.3).sum()} of {len(some)}"}
+         f"within {octaves:g} octaves":
+             f"{(some['frequency'] <= octaves).sum()} of {len(some)}"}
         for label, some in frame.groupby("label", sort=False)
     ]  # fmt: skip
     return pd.DataFrame(rows).set_index("").rename_axis(None)

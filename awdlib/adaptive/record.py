@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,16 @@ from awdlib import metrics
 from awdlib.adaptive import neurons, stability
 from awdlib.adaptive.neurons import SIDE, Predicted
 from awdlib.adaptive.pruning import Pruned
-from awdlib.adaptive.setup import METHODS, Size
-from awdlib.adaptive.stability import STRENGTHS, Stability
+from awdlib.adaptive.setup import METHODS, POINT, WITHIN, Size
+from awdlib.adaptive.stability import JUDGED, SCATTERINGS, STRENGTHS, Stability
 from awdlib.adaptive.textures import Curves, bank_of, bank_with
 from awdlib.datasets.textures import TEXTURES
+from awdlib.ledger import part
 from awdlib.scattering.pruning import Attempt, Relearned
 
-SAMPLES = 2000  # of the bootstrap
 OVER_CROPS = "95 %, seeds and test crops"
+OVER_IMAGES = "95 %, images"
 LEARNED = ("rotated", "each", "distilled", "orthogonal")
-POINT = 0.01  # of accuracy
 
 
 def bootstrap(correct: np.ndarray) -> np.ndarray:
@@ -31,8 +30,8 @@ def bootstrap(correct: np.ndarray) -> np.ndarray:
     """
     rng = np.random.default_rng(0)
     seeds, tests = correct.shape
-    rows = rng.integers(seeds, size=(SAMPLES, seeds))
-    counts = rng.multinomial(tests, np.full(tests, 1 / tests), size=SAMPLES)
+    rows = rng.integers(seeds, size=(metrics.SAMPLES, seeds))
+    counts = rng.multinomial(tests, np.full(tests, 1 / tests), size=metrics.SAMPLES)
     by_seed = counts @ correct.T.astype(float) / tests  # (samples, seeds)
     return np.take_along_axis(by_seed, rows, axis=1).mean(1)
 
@@ -86,52 +85,47 @@ def table_of_neurons(found: Predicted) -> pd.DataFrame:
     """A row a neuron and model."""
     rows = []
     for name, label in neurons.LABELS.items():
-        errors = found.errors(name)
+        errors = found.errors[name]
         rows += [
             {"name": name, "label": label, "neuron": k, "correlation": float(r),
              "orientation": float(errors["orientation"][k]),
              "frequency": float(errors["frequency"][k])}
             for k, r in enumerate(found.correlation[name])
         ]  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"correlation": "Float64"})
 
 
-def redundant(found: Pruned) -> dict[str, Any]:
-    """Largest share of the filters whose removal costs at most a point of test accuracy.
+def redundant(found: Pruned) -> float:
+    """Largest share of the filters whose removal costs at most `POINT` of test accuracy.
 
-    The order of removal comes from held-out crops; the interval is of the loss at half of them.
+    The order of removal comes from held-out crops.
     """
     right = found.correct.mean(1)
     within = np.flatnonzero(right >= right[0] - POINT)
-    half = len(found.filters) - len(found.filters) // 2
-    place = len(found.filters) - half
-    lost = found.correct[0].astype(float) - found.correct[place]
-    rng = np.random.default_rng(0)
-    picks = rng.integers(len(lost), size=(SAMPLES, len(lost)))
-    loss = metrics.estimate(float(lost.mean()), lost[picks].mean(1), len(lost), "95 %, test crops")
-    return {"share": float(within.max() / len(found.filters)), "half": loss}
+    return float(within.max() / len(found.filters))
+
+
+def lost_with_half(found: Pruned) -> dict[str, Any]:
+    """Test accuracy that goes with the first half of the filters, in the same order."""
+    lost = found.correct[0].astype(float) - found.correct[len(found.filters) // 2]
+    return metrics.over_examples(lost, "95 %, test crops")
 
 
 def claims_of(
     size: Size, curves: Curves, found: Pruned, moved: Stability, predicted: Predicted
 ) -> dict[str, Any]:
     """The quantities of the claims."""
-    small, tests = 0, len(moved.bent["image"][0])
-
-    def over_images(values: np.ndarray) -> dict[str, Any]:
-        picks = np.random.default_rng(0).integers(len(values), size=(SAMPLES, len(values)))
-        mean = float(values.mean())
-        return metrics.estimate(mean, values[picks].mean(1), len(values), "95 %, images")
-
-    bound = np.concatenate([moved.ratio[n] for n in ("fixed", "learned")])
+    small = 0
+    bound = np.concatenate([moved.ratio[name] for name in SCATTERINGS])
     sums = [
         float(piece["littlewood_paley"]) for (name, _, _), piece in curves.pieces.items()
         if name in LEARNED
     ]  # fmt: skip
-    middle = list(STRENGTHS).index(0.1)
-    best = max(LEARNED, key=lambda name: curves.correct[name][-1].mean())
+    middle = STRENGTHS.index(JUDGED)
+    bent_less = moved.bent["learned"][middle] - moved.bent["image"][middle]
+    errors, correlation = predicted.errors["learned"], predicted.correlation
     return {
-        "shift": over_images(moved.averaged),
+        "shift": metrics.over_examples(moved.averaged, OVER_IMAGES),
         "expansion": {
             "estimate": float(bound.max()), "low": float(bound.min()), "high": float(bound.max()),
             "n": len(bound), "kind": "range over pairs",
@@ -146,27 +140,28 @@ def claims_of(
         "learned_minus_network": difference(curves, "rotated", "cnn", small),
         "distilled_minus_learned": difference(curves, "distilled", "rotated", small),
         "awd_minus_fixed": difference(curves, "awd", "fixed", small),
-        "redundant": redundant(found)["half"],
-        "bent_minus_image": over_images(
-            moved.bent["learned"][middle] - moved.bent["image"][middle]
-        ),
-        "orientation": over_neurons(predicted.errors("learned")["orientation"]),
-        "frequency": over_neurons(predicted.errors("learned")["frequency"]),
-        "correlation": over_neurons(predicted.correlation["learned"]),
-        "correlation_minus_fixed": over_neurons(
-            predicted.correlation["learned"] - predicted.correlation["fixed"]
-        ),
-        "best": {"name": best, "tests": tests},
+        "redundant": lost_with_half(found),
+        "bent_minus_image": metrics.over_examples(bent_less, OVER_IMAGES),
+        "orientation": over_neurons(errors["orientation"]),
+        "frequency": over_neurons(errors["frequency"]),
+        "correlation": over_neurons(correlation["learned"]),
+        "correlation_minus_fixed": over_neurons(correlation["learned"] - correlation["fixed"]),
     }  # fmt: skip
 
 
 def over_neurons(values: np.ndarray) -> dict[str, Any]:
-    """Median over neurons with its bootstrap interval."""
-    values = values[np.isfinite(values)]
-    picks = np.random.default_rng(0).integers(len(values), size=(SAMPLES, len(values)))
-    return metrics.estimate(
-        float(np.median(values)), np.median(values[picks], 1), len(values), "95 %, neurons"
-    )
+    """Median over the neurons of which a value is known."""
+    known = values[np.isfinite(values)]
+    return metrics.over_examples(known, "95 %, neurons", statistic="median")
+
+
+def shift_of(moved: Stability) -> dict[str, Any]:
+    """Mean change by the smallest shift that was tried, and by one of a whole window."""
+    places = {"small": 0, "window": -1}
+    return {what: int(moved.shifts[k]) for what, k in places.items()} | {
+        name: {what: float(moved.shifted[name][k].mean()) for what, k in places.items()}
+        for name in ("image", *SCATTERINGS)
+    }
 
 
 def numbers_of(
@@ -180,9 +175,8 @@ def numbers_of(
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
     claims = claims_of(size, curves, found, moved, predicted)
-    best = claims.pop("best")["name"]
     agreement = [removal.agreement for removal in found.path.removals]
-    errors = {name: predicted.errors(name) for name in neurons.LABELS}
+    ways = [float(curves.correct[name][-1].mean()) for name in LEARNED]
     return {
         "data": {
             "source": "real textures, simulated neurons", "textures": len(TEXTURES),
@@ -193,23 +187,26 @@ def numbers_of(
         "size": {
             "pixels": size.pixels, "scales": size.scales, "orientations": size.orientations,
             "epochs": size.epochs, "restarts": size.restarts, "many": size.many,
-            "pruned": size.pruned,
+            "pruned": size.pruned, "point": POINT, "within": WITHIN,
         },
         "accuracy": {
             name: {str(n): accuracy(correct[k]) for k, n in enumerate(size.counts)}
             for name, correct in curves.correct.items()
         },
-        "best": {"name": best, "label": METHODS[best]},
+        "most": {
+            "fixed": float(curves.correct["fixed"][-1].mean()),
+            "learned": metrics.over_range(ways, "range over ways to learn"),
+        },
         "claims": claims,
         "words": {
             name: metrics.in_words(one)
             for name, one in claims.items() if "_minus_" in name
         },
         "pruning": {
-            "filters": len(found.filters), "share": redundant(found)["share"],
+            "filters": len(found.filters), "share": redundant(found),
             "stopped": len(found.stopped.kept), "agreement": float(np.mean(agreement)),
             "vetoed": len({n for r in found.stopped.removals for n in r.vetoed}),
-            "start": float(found.correct[0].mean()), "best": float(found.correct.mean(1).max()),
+            "start": float(found.correct[0].mean()),
             "random_half": float(found.random[:, len(found.filters) // 2].mean()),
             "half": float(found.correct[len(found.filters) // 2].mean()),
             "blocks": len(again.prunings),
@@ -222,16 +219,18 @@ def numbers_of(
             "scales": tried[0].size["J"], "orientations": tried[0].size["L"],
             "kept": tried[0].kept, "score": tried[0].score, "tried": len(tried[1]),
         },
+        "shift": shift_of(moved),
         "neurons": {
             name: {
                 "correlation": float(np.nanmean(predicted.correlation[name])),
-                "orientation": float(np.median(errors[name]["orientation"])),
-                "frequency": float(np.median(errors[name]["frequency"])),
+                "orientation": float(np.median(off["orientation"])),
+                "frequency": float(np.median(off["frequency"])),
                 "within": float(np.mean(
-                    (errors[name]["orientation"] <= 10) & (errors[name]["frequency"] <= 0.3)
+                    (off["orientation"] <= WITHIN["degrees"])
+                    & (off["frequency"] <= WITHIN["octaves"])
                 )),
             }
-            for name in neurons.LABELS
+            for name, off in predicted.errors.items()
         },
     }  # fmt: skip
 
@@ -245,11 +244,10 @@ def arrays_of(
     for name in stability.LABELS:
         arrays[f"bent_{name}"] = moved.bent[name].mean(1)
         arrays[f"shifted_{name}"] = moved.shifted[name].mean(1)
-    banks: Mapping[str, Any] = {
-        "fixed": bank_of("fixed", size),
-        "each": bank_with(curves.pieces["each", count, seed], "each", size),
-        "rotated": bank_with(curves.pieces["rotated", count, seed], "rotated", size),
-    }
+    banks: dict[str, Any] = {"fixed": bank_of("fixed", size)}
+    for name in ("each", "rotated"):
+        state = part(curves.pieces[name, count, seed], "bank")
+        banks[name] = bank_with(state, name, size)
     for name, bank in banks.items():
         for what, values in bank.values().items():
             arrays[f"{name}_{what}"] = values.detach().double().numpy()
@@ -260,8 +258,6 @@ def arrays_of(
     for name, one in predicted.tuning.items():
         arrays[f"orientation_{name}"] = one.orientation
         arrays[f"frequency_{name}"] = one.frequency
-    assert predicted.truth.orientation is not None
-    assert predicted.truth.frequency is not None
     arrays["orientation_true"] = predicted.truth.orientation
     arrays["frequency_true"] = predicted.truth.frequency
     return arrays

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
+from awdlib import adam, experiments, filters
 from awdlib.experiments import Profile
+from awdlib.scattering import banks, heads, learn, morlet, orthogonal, spectra, transform
+
+# What decides how images scatter, how filters learn, and what heads say of them.
+SCATTERING = (adam, banks, filters, heads, learn, morlet, orthogonal, spectra, transform)
+
+POINT = 0.01  # of accuracy: what filters that count as redundant may cost
+WITHIN = {"degrees": 10.0, "octaves": 0.3}  # of the truth: neurons whose tuning counts as found
 
 # What classifies textures, and how it is called.
 METHODS = {
@@ -99,11 +105,4 @@ SIZES = {
     ),
 }  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Study:
-    """What every step needs: how much to compute, where pieces are kept, who helps."""
-
-    size: Size
-    ledger: Path | None = None
-    executor: Executor | None = None
+Study = experiments.Study[Size]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from awdlib.adaptive.setup import Study
-from awdlib.adaptive.textures import Curves, bank_of, bank_with, coloured, draw, network_for
+from awdlib.adaptive import textures
+from awdlib.adaptive.setup import Size, Study
+from awdlib.adaptive.textures import Curves, bank_of, bank_with, coloured, cut, network_of
+from awdlib.ledger import array_hash, part
 from awdlib.networks import SmallCNN
 from awdlib.scattering.banks import Bank
 from awdlib.scattering.transform import Scattering2d
+from awdlib.threads import one_thread, reuse_memory
 
 STRENGTHS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)  # largest |∇τ|: how much lengths change
+JUDGED = 0.1  # the strength of the claim
 SMOOTH = 8.0  # pixels, over which a displacement changes
 AT_ONCE = 20  # images: coefficients at full size are many
 Features = Callable[[Tensor], Tensor]  # images (n, 1, height, width) to (n, features)
@@ -25,6 +30,8 @@ LABELS = {
     "image": "the image itself", "fourier": "Fourier modulus", "fixed": "fixed scattering",
     "learned": "learned scattering", "cnn": "convolutional network",
 }  # fmt: skip
+SCATTERINGS = ("fixed", "learned")
+CODE = (*textures.CODE, sys.modules[__name__])
 
 
 @dataclass(frozen=True)
@@ -112,40 +119,77 @@ def network_features(network: SmallCNN) -> Features:
     return features
 
 
+def shifts_of(size: Size) -> np.ndarray:
+    """Shifts that are tried, in pixels: the largest is the width of the averaging window."""
+    return np.unique([1, 2, 2 ** (size.scales - 1), 2**size.scales])
+
+
+def features_by(name: str, state: Mapping[str, np.ndarray], size: Size) -> Features:
+    """One of `LABELS`; `state` is what was learned: a bank's or a network's, or nothing."""
+    if name == "image":
+        return lambda some: some.flatten(1)
+    if name == "fourier":
+        return spectrum
+    if name == "cnn":
+        return network_features(network_of(state, size))
+    return scattering_of(bank_by(name, state, size), size.pixels)
+
+
+def bank_by(name: str, state: Mapping[str, np.ndarray], size: Size) -> Bank:
+    """The wavelets of fixed or learned scattering."""
+    return bank_with(state, "rotated", size) if name == "learned" else bank_of(name, size)
+
+
+def move(name: str, state: Mapping[str, np.ndarray], size: Size) -> dict[str, np.ndarray]:
+    """See how far one of `LABELS` moves: the arrays of `Stability` that are about it."""
+    reuse_memory()
+    with one_thread():
+        test, _ = cut("test", size.test, size.seeds[0], size)
+        x = test[:: max(1, len(test) // size.deformed)][: size.deformed]
+        features, shifts = features_by(name, state, size), shifts_of(size)
+        tau = displacement(size.pixels, seed=size.seeds[0])
+        found = {
+            "bent": _moved(features, x, [bend(x, s * tau) for s in STRENGTHS]),
+            "shifted": _moved(features, x, [x.roll(int(s), -1) for s in shifts]),
+        }
+        if name in SCATTERINGS:
+            found["ratio"] = _ratio(features, test, size.pixels, size.pairs)
+            whole = scattering_of(bank_by(name, state, size), size.pixels, averaged=True)
+            found["averaged"] = _moved(whole, x, [x.roll(int(shifts[-1]), -1)])[0]
+    return found
+
+
 def compare(study: Study, curves: Curves) -> Stability:
     """Shift and bend test crops, and see how far each of `LABELS` moves."""
-    size, seed = study.size, study.size.seeds[0]
-    count = size.counts[-1]
-    crops = draw(count, seed, size)
-    x = crops.x_test[:: max(1, len(crops.x_test) // size.deformed)][: size.deformed]
-    learned = bank_with(curves.pieces["rotated", count, seed], "rotated", size)
-    scatterings = {
-        "fixed": scattering_of(bank_of("fixed", size), size.pixels),
-        "learned": scattering_of(learned, size.pixels),
-    }
-    every: Mapping[str, Features] = {
-        "image": lambda some: some.flatten(1), "fourier": spectrum, **scatterings,
-        "cnn": network_features(network_for(crops, seed, size)),
-    }  # fmt: skip
-    shifts = np.unique([1, 2, 2 ** (size.scales - 1), 2**size.scales])
-    tau = displacement(size.pixels, seed=seed)
+    size, one = study.size, (study.size.counts[-1], study.size.seeds[0])
+    states: dict[str, dict[str, np.ndarray]] = {name: {} for name in LABELS}
+    states["learned"] = part(curves.pieces["rotated", *one], "bank")
+    states["cnn"] = curves.networks[one]
+    tasks = [
+        ({"features": name, "state": array_hash(*state.values())}, (name, state, size))
+        for name, state in states.items()
+    ]
+    pieces = study.gather(
+        "stability", tasks, move, code=CODE, seed=size.seeds[0],
+        **size.some("pixels", "test", "deformed", "pairs", "scales", "orientations"),
+    )  # fmt: skip
+    found = dict(zip(states, pieces, strict=True))
     return Stability(
-        {n: np.stack([_moved(f, x, bend(x, s * tau)) for s in STRENGTHS])
-         for n, f in every.items()},
-        {n: np.stack([_moved(f, x, x.roll(int(s), -1)) for s in shifts])
-         for n, f in every.items()},
-        shifts,
-        _moved(scattering_of(learned, size.pixels, averaged=True), x, x.roll(int(shifts[-1]), -1)),
-        {n: _ratio(f, crops.x_test, size.pixels, size.pairs) for n, f in scatterings.items()},
+        {name: piece["bent"] for name, piece in found.items()},
+        {name: piece["shifted"] for name, piece in found.items()},
+        shifts_of(size), found["learned"]["averaged"],
+        {name: found[name]["ratio"] for name in SCATTERINGS},
     )  # fmt: skip
 
 
-def _moved(features: Features, x: Tensor, other: Tensor) -> np.ndarray:
-    found = [
-        (features(b) - features(a)).norm(dim=1) / features(a).norm(dim=1)
-        for a, b in zip(x.split(AT_ONCE), other.split(AT_ONCE), strict=True)
-    ]
-    return torch.cat(found).numpy()
+def _moved(features: Features, x: Tensor, others: Sequence[Tensor]) -> np.ndarray:
+    """Distances of the features of x and of each of others, over the norm of x's: (others, n)."""
+    found = []
+    for a, *moved in zip(*(some.split(AT_ONCE) for some in (x, *others)), strict=True):
+        start = features(a)
+        norm = start.norm(dim=1)
+        found.append(torch.stack([(features(b) - start).norm(dim=1) / norm for b in moved]))
+    return torch.cat(found, 1).numpy()
 
 
 def _ratio(features: Features, x: Tensor, side: int, pairs: int) -> np.ndarray:

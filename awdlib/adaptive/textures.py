@@ -7,7 +7,6 @@ stopping and choices, cut from other parts of the pictures. Test crops come from
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,25 +15,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from awdlib import attribution, losses, networks, objective
-from awdlib.adaptive.setup import METHODS, Size, Study
-from awdlib.datasets import textures
+from awdlib import adam, attribution, networks
+from awdlib.adaptive.setup import METHODS, SCATTERING, Size, Study
+from awdlib.datasets import images, textures
 from awdlib.datasets.textures import TEXTURES
 from awdlib.distill import distill
-from awdlib.ledger import Ledger, code_hash, gather
+from awdlib.ledger import array_hash, joined, load_state, part, state_of
 from awdlib.networks import SmallCNN
-from awdlib.progress import progress
-from awdlib.scattering import banks, learn, pruning, transform
-from awdlib.scattering.banks import Bank, LatticeTaps, Morlet2d, Orthogonal2d
+from awdlib.scattering import learn
+from awdlib.scattering.banks import Bank
+from awdlib.scattering.heads import RidgeHead
 from awdlib.scattering.learn import ScatteringModel
-from awdlib.scattering.pruning import RidgeHead
+from awdlib.scattering.morlet import Morlet2d
+from awdlib.scattering.orthogonal import LatticeTaps, Orthogonal2d
 from awdlib.scattering.transform import Scattering2d
+from awdlib.sweep import NUMERICS
 from awdlib.threads import one_thread, reuse_memory
 
 TEST_SEED = 0  # of the test crops, which are the same for all
 LAM, GAMMA = 0.005, 0.05  # of AWD: the middle and the end of the published grid for images
 ALPHAS = (0.1, 1.0, 10.0, 100.0)  # of the ridge heads
 LR = 3e-2  # of filters: their parameters are logarithms and angles
+ATTRIBUTED = ("distilled", "awd")  # methods that learn from the network's attributions
+NETWORK = (adam, networks, images, textures, sys.modules[__name__])
+CODE = (*NUMERICS, *SCATTERING, *NETWORK)
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,18 @@ class Crops:
     y_test: Tensor
 
 
+def cut(split: str, count: int, seed: int, size: Size) -> tuple[Tensor, Tensor]:
+    """Crops of one split, where `count` of each texture are labelled to learn from."""
+    many = {"train": count, "held": max(1, count // 4), "test": size.test}[split]
+    own = TEST_SEED if split == "test" else seed
+    x, y = textures.crops(many, seed=own, split=split, size=size.pixels)
+    return x.to(size.dtype), y
+
+
 def draw(count: int, seed: int, size: Size) -> Crops:
     """Crops for `count` labelled ones of each texture."""
-    options: dict[str, Any] = {"size": size.pixels}
-    parts = [
-        textures.crops(count, seed=seed, split="train", **options),
-        textures.crops(max(1, count // 4), seed=seed, split="held", **options),
-        textures.crops(size.test, seed=TEST_SEED, split="test", **options),
-    ]
-    return Crops(*[a for x, y in parts for a in (x.to(size.dtype), y)])
+    return Crops(*cut("train", count, seed, size), *cut("held", count, seed, size),
+                 *cut("test", count, seed, size))  # fmt: skip
 
 
 def model_of(bank: Bank, size: Size) -> ScatteringModel:
@@ -77,6 +84,24 @@ def network_for(crops: Crops, seed: int, size: Size) -> SmallCNN:
         loss=nn.functional.cross_entropy, anneal=True,
     )  # fmt: skip
     return network
+
+
+def teach(count: int, seed: int, size: Size) -> dict[str, np.ndarray]:
+    """Train the network on so many crops and test it: ``state/...`` and ``correct``."""
+    reuse_memory()
+    with one_thread():
+        crops = draw(count, seed, size)
+        network = network_for(crops, seed, size)
+        with torch.no_grad():
+            right = network(coloured(crops.x_test)).argmax(1) == crops.y_test
+    return joined({"state": state_of(network)}) | {"correct": right.numpy()}
+
+
+def network_of(state: Mapping[str, np.ndarray], size: Size) -> SmallCNN:
+    """The network whose ``state`` `teach` gave, in evaluation mode."""
+    network = SmallCNN(len(TEXTURES)).to(size.dtype)
+    load_state(network, state)
+    return network.eval()
 
 
 def coloured(x: Tensor) -> Tensor:
@@ -124,15 +149,17 @@ def bank_of(method: str, size: Size) -> Bank:
     return Morlet2d(size.scales, size.orientations, share=share)
 
 
-def fit(method: str, crops: Crops, seed: int, size: Size) -> Fit:
-    """The filters of a method of `METHODS` that has any."""
+def fit(method: str, crops: Crops, seed: int, size: Size, network: SmallCNN | None = None) -> Fit:
+    """The filters of a method of `METHODS` that has any; those of `ATTRIBUTED` need a network."""
     if method == "fixed":
         return Fit(model_of(bank_of(method, size), size))
     if method == "orthogonal":
         return learned(crops, Orthogonal2d(size.scales, "db4"), seed, size)
     if method in ("rotated", "each"):
         return learned(crops, bank_of(method, size), seed, size)
-    gradients = attributions(network_for(crops, seed, size), crops)
+    if network is None:
+        raise ValueError(f"{method} learns from a network's attributions, and there is none")
+    gradients = attributions(network, crops)
     if method == "awd":
         h = distill(
             crops.x, gradients=gradients, lam=LAM, gamma=GAMMA, seed=seed, batch_size=16,
@@ -152,59 +179,45 @@ def head_for(model: ScatteringModel, crops: Crops) -> RidgeHead:
     All filters get such a head, learned or not: what differs then is the filters. Its held-out
     examples are the test crops; nothing but its outputs depends on them.
     """
-    sets = features_of(model, crops)
+    train, held, test = (features_of(model, x) for x in (crops.x, crops.x_held, crops.x_test))
     scores = [
-        RidgeHead(sets[0], crops.y, sets[1], crops.y_held, alpha=alpha).score() for alpha in ALPHAS
+        RidgeHead(train, crops.y, held, crops.y_held, alpha=alpha).score() for alpha in ALPHAS
     ]
-    return RidgeHead(sets[0], crops.y, sets[2], crops.y_test, alpha=ALPHAS[int(np.argmax(scores))])
+    return RidgeHead(train, crops.y, test, crops.y_test, alpha=ALPHAS[int(np.argmax(scores))])
 
 
-def features_of(model: ScatteringModel, crops: Crops) -> list[Tensor]:
-    """Features of the training, the held-out and the test crops."""
+def features_of(model: ScatteringModel, x: Tensor) -> Tensor:
+    """What a head reads of crops, (crops, features)."""
     with torch.no_grad():
-        return [
-            torch.cat([model.features(some) for some in x.split(128)]).double()
-            for x in (crops.x, crops.x_held, crops.x_test)
-        ]
+        return torch.cat([model.features(some) for some in x.split(128)]).double()
 
 
-def classify(method: str, count: int, seed: int, size: Size) -> dict[str, np.ndarray]:
-    """Teach one method and test it.
+def classify(
+    method: str, count: int, seed: int, size: Size, state: Mapping[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """Teach one method of filters and test it.
+
+    Parameters
+    ----------
+    state : mapping, optional
+        The network's, for methods of `ATTRIBUTED`.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        ``correct`` (test crops,), ``seconds``, ``littlewood_paley`` (the largest sum after any
-        step; 0 where no filter learned), ``gamma`` that was chosen, and the parameters of the
-        filters, ``bank_...``.
+        ``correct`` (test crops,), ``littlewood_paley`` (the largest sum after any step; 0 where no
+        filter learned), ``gamma`` that was chosen, and the parameters of the filters, ``bank/...``.
     """
     reuse_memory()
-    began = time.perf_counter()
     with one_thread():
         crops = draw(count, seed, size)
-        extra: dict[str, np.ndarray] = {}
-        if method == "cnn":
-            network = network_for(crops, seed, size)
-            with torch.no_grad():
-                outputs = network(coloured(crops.x_test))
-        else:
-            found = fit(method, crops, seed, size)
-            outputs = head_for(found.model, crops).predict()
-            sums = found.history.littlewood_paley if found.history else np.zeros(1)
-            extra = {"littlewood_paley": sums.max(), "gamma": np.array(found.gamma)}
-            bank = found.model.scattering.bank
-            extra |= {f"bank_{name}": v.numpy() for name, v in bank.state_dict().items()}
-    return {
-        "correct": (outputs.argmax(1) == crops.y_test).numpy(),
-        "seconds": np.array(time.perf_counter() - began), **extra,
+        found = fit(method, crops, seed, size, network_of(state, size) if state else None)
+        right = head_for(found.model, crops).predict().argmax(1) == crops.y_test
+    sums = found.history.littlewood_paley if found.history else np.zeros(1)
+    return joined({"bank": state_of(found.model.scattering.bank)}) | {
+        "correct": right.numpy(), "littlewood_paley": np.array(sums.max()),
+        "gamma": np.array(found.gamma),
     }  # fmt: skip
-
-
-CODE = (
-    attribution, banks, learn, losses, networks, objective, pruning, textures,
-    transform,
-    sys.modules[distill.__module__], sys.modules[__name__],
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -215,42 +228,45 @@ class Curves:
     ----------
     correct : dict of method to numpy.ndarray of bool, shape (counts, seeds, test crops)
     pieces : dict of (method, count, seed) to what `classify` gave
+    networks : dict of (count, seed) to the network's state
     """
 
     correct: dict[str, np.ndarray]
     pieces: dict[tuple[str, int, int], dict[str, np.ndarray]]
+    networks: dict[tuple[int, int], dict[str, np.ndarray]]
 
 
 def learning_curves(study: Study) -> Curves:
-    """Teach every method on every number of crops and for every seed."""
+    """Teach every method on every number of crops and for every seed; each network once."""
     size = study.size
-    parts = (
-        "pixels", "test", "scales", "orientations", "epochs", "network_epochs", "distil_epochs",
-        "gammas",
+    draws = [(n, s) for n in size.counts for s in size.seeds]
+    taught = study.gather(
+        "networks", [({"count": n, "seed": s}, (n, s, size)) for n, s in draws], teach,
+        code=NETWORK, **size.some("pixels", "test", "network_epochs"),
     )  # fmt: skip
-    config = {name: getattr(size, name) for name in parts}
-    config |= {"work": "textures", "code": code_hash(*CODE), "dtype": str(size.dtype)}
-    keys = [(m, n, s) for m in METHODS for n in size.counts for s in size.seeds]
-    tasks = [({"method": m, "count": n, "seed": s}, (m, n, s, size)) for m, n, s in keys]
-    found = gather(
-        Ledger(study.ledger, config) if study.ledger else None, tasks, classify,
-        executor=study.executor, progress=progress("learning curves"),
+    states = {draw: part(piece, "state") for draw, piece in zip(draws, taught, strict=True)}
+    keys = [(m, n, s) for m in METHODS if m != "cnn" for n, s in draws]
+    tasks = []
+    for m, n, s in keys:
+        state = states[n, s] if m in ATTRIBUTED else {}
+        key = {"method": m, "count": n, "seed": s, "network": array_hash(*state.values())}
+        tasks.append((key, (m, n, s, size, state)))
+    found = study.gather(
+        "textures", tasks, classify, code=CODE, what="learning curves",
+        **size.some("pixels", "test", "scales", "orientations", "epochs", "distil_epochs",
+                    "gammas"),
     )  # fmt: skip
     pieces = dict(zip(keys, found, strict=True))
+    right = {key: piece["correct"] for key, piece in pieces.items()}
+    right |= {("cnn", *d): piece["correct"] for d, piece in zip(draws, taught, strict=True)}
     correct = {
-        m: np.array([[pieces[m, n, s]["correct"] for s in size.seeds] for n in size.counts])
-        for m in METHODS
+        m: np.array([[right[m, n, s] for s in size.seeds] for n in size.counts]) for m in METHODS
     }
-    return Curves(correct, pieces)
+    return Curves(correct, pieces, states)
 
 
-def bank_with(piece: Mapping[str, np.ndarray], method: str, size: Size) -> Bank:
-    """The filters that a method of Morlet wavelets has learned."""
+def bank_with(state: Mapping[str, np.ndarray], method: str, size: Size) -> Bank:
+    """The filters that a method of Morlet wavelets has learned: ``bank`` of `classify`."""
     bank = bank_of(method, size)
-    state = {
-        name.removeprefix("bank_"): torch.from_numpy(np.asarray(value))
-        for name, value in piece.items()
-        if name.startswith("bank_")
-    }
-    bank.load_state_dict(state)
+    load_state(bank, state)
     return bank

@@ -16,14 +16,13 @@ from awdlib.datasets import images
 from awdlib.datasets.images import Images
 from awdlib.explaining.setup import WAYS, Size, Study, domain_of
 from awdlib.explaining.study import Masks, judged_images
-from awdlib.explaining.teachers import Teacher, network_of, state_of
-from awdlib.ledger import Ledger, array_hash, code_hash, gather
+from awdlib.explaining.teachers import Teacher, network_of
+from awdlib.ledger import array_hash, joined, part, state_of
 from awdlib.masks import distortion, domains, evaluate, perturbations, relevance
 from awdlib.masks.distortion import Question, ask
 from awdlib.masks.evaluate import Curves
 from awdlib.masks.optimise import shown
 from awdlib.networks import SmallCNN
-from awdlib.progress import progress
 from awdlib.threads import one_thread, reuse_memory
 
 LABELS = {
@@ -37,7 +36,6 @@ NETWORKS = ("shape", "texture")
 RATE = 0.05  # of the entries, kept in the pictures that are compared
 AREAS = ("restored", "randomised", "inserted", "deleted", "faithfulness")
 PICTURES = ("at_rate", "inside", "roughness", "hallucination", "conciseness")
-SAMPLES = 2000  # of the bootstrap
 OVER = "95 %, images"
 
 
@@ -126,15 +124,10 @@ def pictured(
     }
 
 
-def interval_of(values: np.ndarray) -> dict[str, Any]:
-    """Mean over images with its 95 % bootstrap interval, as a claim's quantity."""
-    picks = np.random.default_rng(0).integers(len(values), size=(SAMPLES, len(values)))
-    return metrics.estimate(float(values.mean()), values[picks].mean(1), len(values), OVER)
-
-
 def difference(judged: Mapping[str, Judged], name: str, other: str, score: str) -> dict[str, Any]:
     """A score of one method less another's, image by image."""
-    return interval_of(judged[name].scores[score] - judged[other].scores[score])
+    less = judged[name].scores[score] - judged[other].scores[score]
+    return metrics.over_examples(less, OVER)
 
 
 def chosen(masks: Mapping[tuple[str, str], Masks], kind: str) -> dict[str, Tensor]:
@@ -147,15 +140,13 @@ def judge_piece(
 ) -> dict[str, np.ndarray]:
     """`judge` for one network, as arrays: ``method/what`` of each method."""
     reuse_memory()
-    network = network_of(kind, dict(state)).folded()
+    network = network_of(kind, state).folded()
     given = {name: torch.from_numpy(mask) for name, mask in masks.items()}
-    found: dict[str, np.ndarray] = {}
-    for name, one in judge(size, network, judged_images(size), given).items():
-        found[f"{name}/domain"] = np.array(one.domain)
-        found[f"{name}/picture"] = one.picture.numpy()
-        found |= {f"{name}/curve/{k}": v for k, v in vars(one.curves).items()}
-        found |= {f"{name}/score/{k}": v for k, v in one.scores.items()}
-    return found
+    return joined({
+        name: joined({"curve": vars(one.curves), "score": one.scores})
+        | {"domain": np.array(one.domain), "picture": one.picture.numpy()}
+        for name, one in judge(size, network, judged_images(size), given).items()
+    })  # fmt: skip
 
 
 def judge_all(
@@ -164,31 +155,25 @@ def judge_all(
     """`judge` for the shape and the texture network, each a piece of work."""
     size, tasks = study.size, []
     for kind in NETWORKS:
-        state = state_of(teachers[kind])
+        state = state_of(teachers[kind].network)
         given = {name: mask.numpy() for name, mask in chosen(masks, kind).items()}
         key = {
             "network": array_hash(*state.values()), "masks": array_hash(*given.values()),
             "images": size.images, "draws": size.draws, "samples": size.attribution_samples,
         }  # fmt: skip
         tasks.append((key, (kind, state, size, given)))
-    code = code_hash(attribution, distortion, domains, evaluate, images, perturbations, relevance,
-                     surrogates, sys.modules[__name__])  # fmt: skip
-    config = {"work": "judging", "code": code, "dtype": str(size.dtype)}
-    found = gather(
-        Ledger(study.ledger, config) if study.ledger else None, tasks, judge_piece,
-        executor=study.executor, progress=progress("judging"),
-    )  # fmt: skip
+    code = (attribution, distortion, domains, evaluate, images, perturbations, relevance,
+            surrogates, sys.modules[__name__])  # fmt: skip
+    found = study.gather("judging", tasks, judge_piece, code=code)
     return {kind: _judged(piece) for kind, piece in zip(NETWORKS, found, strict=True)}
 
 
 def _judged(piece: Mapping[str, np.ndarray]) -> dict[str, Judged]:
-    def part(begin: str) -> dict[str, np.ndarray]:
-        return {k.removeprefix(begin): v for k, v in piece.items() if k.startswith(begin)}
-
-    return {
-        name: Judged(
-            str(piece[f"{name}/domain"]), Curves(**part(f"{name}/curve/")),
-            part(f"{name}/score/"), torch.from_numpy(np.asarray(piece[f"{name}/picture"])),
-        )
-        for name in LABELS
-    }  # fmt: skip
+    found = {}
+    for name in LABELS:
+        one = part(piece, name)
+        found[name] = Judged(
+            str(one["domain"]), Curves(**part(one, "curve")), part(one, "score"),
+            torch.from_numpy(np.asarray(one["picture"])),
+        )  # fmt: skip
+    return found

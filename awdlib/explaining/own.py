@@ -16,12 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from awdlib import controls
+from awdlib import controls, metrics
 from awdlib.clathrin.setup import PUBLISHED
 from awdlib.clathrin.teachers import train_lstm
 from awdlib.distill import distill
 from awdlib.experiments import Signals
-from awdlib.explaining.judging import interval_of
 from awdlib.explaining.setup import Study
 from awdlib.ledger import gather
 from awdlib.lensing import setup as lensing_setup
@@ -50,15 +49,23 @@ class Own:
         Means over examples.
     entries : dict of name to int
         How many there are of each: coefficients, samples or pixels.
+    what : str
+        What the examples are, such as "tracks".
     """
 
     areas: dict[str, np.ndarray]
     curves: dict[str, np.ndarray]
     entries: dict[str, int]
+    what: str
+
+    def area(self, name: str) -> dict[str, Any]:
+        """Mean area of one, with its interval over examples."""
+        return metrics.over_examples(self.areas[name], f"95 %, {self.what}")
 
     def difference(self, name: str, other: str) -> dict[str, Any]:
         """Area of one less that of another, example by example."""
-        return interval_of(self.areas[name] - self.areas[other])
+        less = self.areas[name] - self.areas[other]
+        return metrics.over_examples(less, f"95 %, {self.what}")
 
 
 def domains_of(shape: tuple[int, ...], h: Tensor, draws: int) -> list[tuple[str, Domain]]:
@@ -96,7 +103,10 @@ def explain_one(
 def compare(
     study: Study, network: torch.nn.Module, h: Tensor, x: Tensor, *, target: int, what: str
 ) -> Own:
-    """Masks of x (examples, *shape) for an output of a network, over each of `domains_of`."""
+    """Masks of x (examples, *shape) for an output of a network, over each of `domains_of`.
+
+    `what` says what the examples are.
+    """
     size = study.size
     with torch.no_grad(), one_thread():
         out = network(x)
@@ -105,9 +115,9 @@ def compare(
     every = domains_of(tuple(x.shape[1:]), h, size.random_wavelets)
     pieces = gather(
         None, [({}, (network, x, domain, target, spread, settings)) for _, domain in every],
-        explain_one, executor=study.executor, progress=progress(what),
+        explain_one, executor=study.executor, progress=progress(f"masks of {what}"),
     )  # fmt: skip
-    return _summed(every, [piece["restored"] for piece in pieces])
+    return _summed(every, [piece["restored"] for piece in pieces], what)
 
 
 def study_tracks(study: Study, signals: Signals) -> Own:
@@ -119,7 +129,7 @@ def study_tracks(study: Study, signals: Signals) -> Own:
         epochs=size.distil_epochs, level=LEVEL,
     ).h  # fmt: skip
     x = signals.x_test[: size.tracks_explained]
-    return compare(study, network, h, x, target=0, what="masks of tracks")
+    return compare(study, network, h, x, target=0, what="tracks")
 
 
 def study_maps(study: Study, folder: Path) -> Own:
@@ -137,10 +147,10 @@ def study_maps(study: Study, folder: Path) -> Own:
     h = lensing.distil(work, maps, trained).h[-1, -1, 0]
     places = np.linspace(0, len(maps.test) - 1, size.maps_explained).astype(int)
     x = maps.test.read(places).to(size.lensing.dtype)
-    return compare(study, trained.model, h, x, target=lensing_setup.TARGET, what="masks of maps")
+    return compare(study, trained.model, h, x, target=lensing_setup.TARGET, what="maps")
 
 
-def _summed(every: Sequence[tuple[str, Domain]], curves: Sequence[np.ndarray]) -> Own:
+def _summed(every: Sequence[tuple[str, Domain]], curves: Sequence[np.ndarray], what: str) -> Own:
     by: dict[str, list[np.ndarray]] = {}
     for (name, _), curve in zip(every, curves, strict=True):
         by.setdefault(name, []).append(curve)
@@ -149,4 +159,5 @@ def _summed(every: Sequence[tuple[str, Domain]], curves: Sequence[np.ndarray]) -
         {n: np.trapezoid(one, evaluate.SHARES, axis=0) for n, one in means.items()},
         {n: one.mean(1) for n, one in means.items()},
         {n: len(domain.scales) for n, domain in every},
+        what,
     )

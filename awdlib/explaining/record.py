@@ -17,11 +17,11 @@ from awdlib.explaining.judging import (
     AREAS,
     LABELS,
     NETWORKS,
+    OVER,
     PICTURES,
     RATE,
     Judged,
     difference,
-    interval_of,
 )
 from awdlib.explaining.own import LABELS as OWN
 from awdlib.explaining.own import Own
@@ -38,6 +38,7 @@ PUBLISHED_RIVALS = ("pixel", "integrated_gradients", "smoothgrad", "saliency", "
 SHOWN = 5  # images of the first figure
 DRAWN_ON = 6  # images of the widget
 COMPACTED = 0.05  # of the entries whose energy is told
+OVER_PHOTOGRAPHS = "95 %, photographs"
 
 
 def table_of_methods(judged: Mapping[str, Mapping[str, Judged]]) -> pd.DataFrame:
@@ -50,7 +51,7 @@ def table_of_methods(judged: Mapping[str, Mapping[str, Judged]]) -> pd.DataFrame
                 "n": len(one.picture),
             }  # fmt: skip
             for score in (*AREAS, *PICTURES):
-                found = interval_of(one.scores[score])
+                found = metrics.over_examples(one.scores[score], OVER)
                 row |= {
                     score: found["estimate"], f"{score}_low": found["low"],
                     f"{score}_high": found["high"],
@@ -104,7 +105,7 @@ def pooled(
 ) -> dict[str, Any]:
     """`judging.difference` over the images of both networks."""
     values = [m[name].scores[score] - m[other].scores[score] for m in judged.values()]
-    return interval_of(np.concatenate(values))
+    return metrics.over_examples(np.concatenate(values), OVER)
 
 
 def claims_of(
@@ -135,14 +136,14 @@ def sparser(masks: Mapping[Pair, Masks]) -> dict[str, Any]:
     one = next(one for (_, name), one in masks.items() if name == "wavelet")
     change = np.diff(one.mask.double().mean(2).numpy(), axis=0)  # (steps, photographs)
     worst = change[change.mean(1).argmax()]
-    return interval_of(worst)
+    return metrics.over_examples(worst, OVER_PHOTOGRAPHS)
 
 
 def compacted(energy: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Energy in the largest `COMPACTED` of the entries: wavelet coefficients less pixels."""
     place = evaluate.place_of(COMPACTED)
     less = energy["wavelets"][place] - energy["pixels"][place]
-    return interval_of(less) | {"kind": "95 %, photographs"}
+    return metrics.over_examples(less, OVER_PHOTOGRAPHS)
 
 
 def energies() -> dict[str, np.ndarray]:
@@ -218,7 +219,7 @@ def own_of(found: Own, source: str) -> dict[str, Any]:
     less = {name: found.difference("awd", name) for name in others}
     return {
         "source": source, "n": len(found.areas["awd"]), "entries": dict(found.entries),
-        **{name: interval_of(found.areas[name]) for name in OWN},
+        **{name: found.area(name) for name in OWN},
         **{f"awd_minus_{name}": one for name, one in less.items()},
         "words": {
             name: metrics.in_words(one, more="larger than", less="smaller than")

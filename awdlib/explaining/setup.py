@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 
+from awdlib import experiments
 from awdlib.experiments import Profile
 from awdlib.lensing import setup as lensing
 from awdlib.masks.domains import Domain, Pixels, Wavelets
@@ -142,11 +141,4 @@ SIZES = {
     ),
 }  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Study:
-    """What every step needs: how much to compute, where pieces are kept, who helps."""
-
-    size: Size
-    ledger: Path | None = None
-    executor: Executor | None = None
+Study = experiments.Study[Size]

@@ -14,11 +14,10 @@ from torch import Tensor
 from awdlib.datasets import images
 from awdlib.datasets.images import Images
 from awdlib.explaining.setup import SIDE, WAYS, Size, Study, Way, domain_of
-from awdlib.explaining.teachers import JUDGED, TUNING, Teacher, network_of, state_of
-from awdlib.ledger import Ledger, array_hash, code_hash, gather
+from awdlib.explaining.teachers import JUDGED, TUNING, Teacher, network_of
+from awdlib.ledger import array_hash, state_of
 from awdlib.masks import distortion, domains, optimise, perturbations
 from awdlib.masks.distortion import ask, expected_distortion
-from awdlib.progress import progress
 from awdlib.threads import one_thread, reuse_memory
 
 CODE = (distortion, domains, optimise, perturbations)
@@ -97,7 +96,7 @@ def explain_all(
     what : str
         For the progress.
     """
-    states = {kind: state_of(one) for kind, one in teachers.items()}
+    states = {kind: state_of(one.network) for kind, one in teachers.items()}
     given, tasks = x.to(study.size.dtype).numpy(), []
     for (kind, name), lams in wanted.items():
         weights = array_hash(*states[kind].values())
@@ -108,11 +107,7 @@ def explain_all(
                 "spatial": WAYS[name].spatial, **settings,
             }  # fmt: skip
             tasks.append((key, (kind, states[kind], some, WAYS[name], list(lams), settings)))
-    config = {"work": "masks", "code": code_hash(*CODE), "dtype": str(study.size.dtype)}
-    pieces = iter(gather(
-        Ledger(study.ledger, config) if study.ledger else None, tasks, explain_piece,
-        executor=study.executor, progress=progress(what),
-    ))  # fmt: skip
+    pieces = iter(study.gather("masks", tasks, explain_piece, code=CODE, what=what))
     found = {}
     for pair in wanted:
         mine = [next(pieces) for _ in range(0, len(given), TOGETHER)]

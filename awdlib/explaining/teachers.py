@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from awdlib import networks
 from awdlib.datasets import images
 from awdlib.explaining.setup import SIDE, Size, Study
-from awdlib.ledger import Ledger, code_hash, gather
+from awdlib.ledger import load_state, state_of
 from awdlib.networks import SmallCNN
-from awdlib.progress import progress
 from awdlib.threads import one_thread, reuse_memory
 
 LABELS: dict[str, tuple[str, ...]] = {
@@ -59,20 +58,13 @@ def train(kind: str, size: Size) -> dict[str, np.ndarray]:
         )  # fmt: skip
         with torch.no_grad():
             said = torch.cat([network(some).argmax(1) for some in x_test.split(500)])
-    state = {name: value.contiguous().numpy() for name, value in network.state_dict().items()}
-    return state | {"accuracy": (said == y_test).double().mean().numpy()}
+    return state_of(network) | {"accuracy": (said == y_test).double().mean().numpy()}
 
 
-def state_of(teacher: Teacher) -> dict[str, np.ndarray]:
-    """A network's weights as arrays, from which `network_of` makes it again."""
-    return {k: v.contiguous().numpy() for k, v in teacher.network.state_dict().items()}
-
-
-def network_of(kind: str, state: dict[str, Any]) -> SmallCNN:
+def network_of(kind: str, state: Mapping[str, np.ndarray]) -> SmallCNN:
     """The network whose weights `train` gave, in evaluation mode."""
-    tensors = {k: torch.from_numpy(np.asarray(v)) for k, v in state.items() if k != "accuracy"}
-    network = SmallCNN(len(LABELS[kind])).to(tensors["head.weight"].dtype)
-    network.load_state_dict(tensors)
+    network = SmallCNN(len(LABELS[kind])).to(torch.from_numpy(state["head.weight"]).dtype)
+    load_state(network, {k: v for k, v in state.items() if k != "accuracy"})
     networks.channels_last(network)
     return network.eval()
 
@@ -80,14 +72,10 @@ def network_of(kind: str, state: dict[str, Any]) -> SmallCNN:
 def teach(study: Study) -> dict[str, Teacher]:
     """A network of every kind of `LABELS`."""
     size = study.size
-    parts = ("train", "held", "epochs", "tested", "seed")
-    config = {name: getattr(size, name) for name in parts}
-    code = code_hash(networks, images, sys.modules[__name__])
-    config |= {"work": "classifiers", "code": code, "dtype": str(size.dtype)}
-    states = gather(
-        Ledger(study.ledger, config) if study.ledger else None,
-        [({"kind": kind}, (kind, size)) for kind in LABELS],
-        train, executor=study.executor, progress=progress("networks"),
+    states = study.gather(
+        "classifiers", [({"kind": kind}, (kind, size)) for kind in LABELS], train,
+        code=(networks, images, sys.modules[__name__]), what="networks",
+        **size.some("train", "held", "epochs", "tested", "seed"),
     )  # fmt: skip
     return {
         kind: Teacher(network_of(kind, state), float(state["accuracy"]))

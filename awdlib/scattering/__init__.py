@@ -1,6 +1,7 @@
 """Scattering transforms whose filters can be learned and removed.
 
-`banks` makes the filters from few parameters, `transform` applies them as a network without
-weights of its own, `learn` fits the parameters below a linear head, `pruning` finds filters that a
-task does not need, and `features` is the face that scikit-learn sees.
+`banks` says what filters are, `morlet` and `orthogonal` make them from few parameters, `transform`
+applies them (by `spectra`) as a network without weights of its own, `learn` fits the parameters
+below a linear head, `heads` says what such a head loses without a filter, `pruning` takes away
+those that a task does not need, and `features` is the face that scikit-learn sees.
 """

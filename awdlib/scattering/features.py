@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from awdlib.scattering.banks import Morlet1d, Morlet2d
+from awdlib.scattering.morlet import Morlet1d, Morlet2d
 from awdlib.scattering.transform import Scattering, Scattering1d, Scattering2d, pooled
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from awdlib.adam import Adam
+from awdlib.ledger import load_state, state_of
 from awdlib.scattering.banks import rescale
-from awdlib.scattering.transform import Scattering, filtered, pooled
+from awdlib.scattering.spectra import filtered
+from awdlib.scattering.transform import Scattering, pooled
 
 _DIVERGED = "learning diverged in epoch {}: lower lr_filters or lr_head"
 TOLERANCE = 1e-6  # by which rounding may push a Littlewood–Paley sum of 1 up
@@ -75,9 +77,7 @@ class ScatteringModel(nn.Module):
         fast it goes, not what can be learned.
         """
         mean, spread = standardisation(features.detach().double())
-        count = len(mean)
-        if count != self.head.in_features:  # filters have been removed
-            self.head = nn.Linear(count, self.head.out_features).to(self.head.weight)
+        self._make_room(len(mean))
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             self.mean, self.spread = mean, spread
@@ -86,6 +86,22 @@ class ScatteringModel(nn.Module):
             self.head.bias.zero_()
             if y.is_floating_point():
                 self.centre, self.unit = standardisation(as_columns(y).double())
+
+    def _make_room(self, features: int) -> None:
+        """Have a head for so many features: fewer are left when filters have been removed."""
+        if features != self.head.in_features:
+            self.head = nn.Linear(features, self.head.out_features).to(self.head.weight)
+            self.mean, self.spread = (self.mean.new_zeros(features) for _ in range(2))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Which filters there are, and all that was learned; `restore` is the way back."""
+        return {"keep": np.array(self.scattering.keep), **state_of(self)}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Become the model that told its `arrays`; it has equal banks and outputs."""
+        self.scattering.keep = arrays["keep"].tolist()
+        self._make_room(len(arrays["mean"]))
+        load_state(self, {name: a for name, a in arrays.items() if name != "keep"})
 
 
 def standardisation(a: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,6 +145,16 @@ class History:
     held_loss: np.ndarray
     held_score: np.ndarray
     best: int
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it for a ledger; `of` is the way back."""
+        return {name: np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> History:
+        """The history that told its `arrays`."""
+        curves = {name: array for name, array in arrays.items() if name != "best"}
+        return cls(**curves, best=int(arrays["best"]))
 
 
 def fit(

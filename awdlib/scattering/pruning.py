@@ -1,6 +1,6 @@
-"""Which filters a task needs: the CAR index, greedy pruning and the search over sizes.
+"""Which filters a task needs: greedy pruning, learning again, and the search over sizes.
 
-The proposal's Sec. I(2), with the index of Abbasi-Asl and Yu (2017). All choices are made on
+The proposal's Sec. I(2), by the index of `awdlib.scattering.heads`. All choices are made on
 held-out *training* examples: no function here takes test data.
 """
 
@@ -16,153 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from awdlib.scattering.learn import (
-    History,
-    ScatteringModel,
-    as_columns,
-    fit,
-    score,
-    standardisation,
-)
-
-Groups = Mapping[int, np.ndarray]  # the features that go when a filter goes
-
-
-class RidgeHead:
-    """A linear head in closed form from which features can be taken away.
-
-    Ridge regression on standardised features; for classes, one against all. (ZᵀZ + αI)⁻¹ is kept
-    and updated, so a head refitted without some features costs no new solution.
-
-    Parameters
-    ----------
-    features, y : torch.Tensor
-        Training examples: (examples, features), and classes (int64) or targets (floats).
-    features_held, y_held : torch.Tensor
-        Held-out ones, on which every score is taken.
-    alpha : float
-        α, above 0.
-
-    Attributes
-    ----------
-    left : torch.Tensor of bool, shape (features,)
-    y_held : torch.Tensor
-
-    Raises
-    ------
-    ValueError
-        If `alpha` is not above 0, or the arrays do not fit each other.
-    """
-
-    def __init__(
-        self, features: Tensor, y: Tensor, features_held: Tensor, y_held: Tensor, *,
-        alpha: float = 1.0,
-    ):  # fmt: skip
-        if not alpha > 0:
-            raise ValueError(f"alpha must be above 0, not {alpha}")
-        if len(features) != len(y) or len(features_held) != len(y_held):
-            raise ValueError("features and y, and both held out, must have as many examples each")
-        if features.ndim != 2 or features.shape[1:] != features_held.shape[1:]:
-            raise ValueError(
-                "features are (examples, features), as many of them held out, not "
-                f"{tuple(features.shape)} and {tuple(features_held.shape)}"
-            )
-        # In float64 on the CPU, wherever the features come from.
-        features, features_held = (a.detach().double().cpu() for a in (features, features_held))
-        y, self.y_held = y.cpu(), y_held.cpu()
-        mean, spread = standardisation(features)
-        z, self._z_held = ((a - mean) / spread for a in (features, features_held))
-        if y.is_floating_point():
-            targets = as_columns(y).double()
-        else:
-            classes = int(max(y.max(), self.y_held.max())) + 1
-            targets = torch.nn.functional.one_hot(y, classes).double()
-        self._offset = targets.mean(0)
-        gram = z.T @ z + alpha * torch.eye(z.shape[1], dtype=z.dtype)
-        self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
-        self._weights = self._inverse @ (z.T @ (targets - self._offset))
-        self.left = torch.ones(z.shape[1], dtype=torch.bool)
-
-    def predict(self) -> Tensor:
-        """Outputs for the held-out examples, (examples, outputs)."""
-        return self._offset + self._z_held @ self._weights
-
-    def score(self) -> float:
-        """Held-out accuracy or R²."""
-        return score(self.predict(), self.y_held)
-
-    def without(self, groups: Groups, *, refit: bool = True) -> dict[int, Tensor]:
-        """Held-out outputs without each group in turn.
-
-        Parameters
-        ----------
-        groups : mapping
-            Numbers to indices of features; those already gone are left out.
-        refit : bool
-            Fit the rest of the head anew, or only put the features at their training means.
-        """
-        predicted = self.predict()
-        through = self._z_held @ self._inverse if refit else self._z_held
-        found = {}
-        for name, group in groups.items():
-            s = self._present(group)
-            lost = self._weights[s]
-            if refit:
-                lost = torch.linalg.solve(self._inverse[s][:, s], lost)
-            found[name] = predicted - through[:, s] @ lost
-        return found
-
-    def remove(self, group: np.ndarray) -> None:
-        """Take features away and refit the rest."""
-        s = self._present(group)
-        columns = self._inverse[:, s]
-        solved = torch.linalg.solve(columns[s], columns.T)
-        self._weights -= columns @ torch.linalg.solve(columns[s], self._weights[s])
-        self._inverse -= columns @ solved
-        # Exactly zero, not up to rounding, from here on.
-        self._weights[s] = 0
-        self._inverse[s] = 0
-        self._inverse[:, s] = 0
-        self.left[s] = False
-
-    def _present(self, group: np.ndarray) -> Tensor:
-        index = torch.as_tensor(np.asarray(group), dtype=torch.long)
-        return index[self.left[index]]
-
-
-def car(head: RidgeHead, groups: Groups, *, refit: bool = True) -> dict[int, float]:
-    """CAR index of each filter: the held-out accuracy lost without it; for a regression RAR, R².
-
-    CAR(j) = score(all) − score(all but j) (Abbasi-Asl and Yu 2017, Sec. 2.2). Negative where the
-    head does better without it.
-
-    Parameters
-    ----------
-    head, groups, refit
-        As of `RidgeHead.without`.
-    """
-    whole = head.score()
-    return {j: whole - score(p, head.y_held) for j, p in head.without(groups, refit=refit).items()}
-
-
-def filter_groups(model: ScatteringModel) -> dict[int, np.ndarray]:
-    """Features of every path that each filter is part of, whichever its place in the path.
-
-    A path of two filters belongs to both.
-    """
-    channels = model.scattering.channels
-    of = model.channel_of_feature
-    names = [n for n, kept in enumerate(model.scattering.keep) if kept]
-    return {
-        n: np.flatnonzero(np.isin(of, [k for k, c in enumerate(channels) if n in c.filters]))
-        for n in names
-    }
-
-
-def channel_groups(model: ScatteringModel) -> dict[int, np.ndarray]:
-    """Features of each output channel but the zeroth, the average."""
-    of = model.channel_of_feature
-    return {k: np.flatnonzero(of == k) for k, c in enumerate(model.scattering.channels) if c.order}
+from awdlib.ledger import joined, part
+from awdlib.scattering.heads import Groups, RidgeHead, filter_groups
+from awdlib.scattering.learn import History, ScatteringModel, fit, score
 
 
 @dataclass(frozen=True)
@@ -216,6 +72,30 @@ class Pruning:
         scores = [self.start, *(r.score for r in self.removals)]
         return np.array([(left - k, np.mean(s)) for k, s in enumerate(scores)])
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it for a ledger, removals along the first axis; `of` is the way back."""
+        vetoed = [(k, n) for k, r in enumerate(self.removals) for n in r.vetoed]
+        plain = ("filter", "index", "agreement", "score", "features")
+        found = {name: np.array([getattr(r, name) for r in self.removals]) for name in plain}
+        return found | {
+            "start": np.array(self.start), "kept": np.array(self.kept),
+            "vetoed": np.array(vetoed, int).reshape(-1, 2),  # (removal, filter)
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Pruning:
+        """The pruning that told its `arrays`."""
+        plain = {name: array.tolist() for name, array in arrays.items()}
+        removals = [
+            Removal(
+                filter=plain["filter"][k], index=plain["index"][k],
+                agreement=plain["agreement"][k], score=plain["score"][k],
+                features=plain["features"][k], vetoed=[n for j, n in plain["vetoed"] if j == k],
+            )
+            for k in range(len(plain["filter"]))
+        ]  # fmt: skip
+        return cls(plain["start"], removals, plain["kept"])
+
 
 def restarts(
     features: Tensor, y: Tensor, features_held: Tensor, y_held: Tensor, *,
@@ -253,7 +133,7 @@ def prune(
     heads : sequence of RidgeHead
         One a restart: from `restarts`, or each of other learned filters. Changed in place.
     groups : mapping
-        From `filter_groups` or `channel_groups`.
+        From `heads.filter_groups` or `heads.channel_groups`.
     tol : float, optional
         None: any filter may go, for a curve down to `target`.
     target : int
@@ -330,6 +210,35 @@ class Relearned:
     prunings: list[Pruning]
     histories: list[list[History]]
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it for a ledger; `of` is the way back."""
+        parts = {f"model {r}": one.arrays() for r, one in enumerate(self.models)}
+        parts |= {f"pruning {k}": one.arrays() for k, one in enumerate(self.prunings)}
+        parts |= {
+            f"history {k} {r}": one.arrays()
+            for k, block in enumerate(self.histories)
+            for r, one in enumerate(block)
+        }
+        counts = [len(self.models), len(self.prunings), len(self.histories)]
+        return joined(parts) | {"counts": np.array(counts)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray], make: Callable[[], ScatteringModel]) -> Relearned:
+        """What told its `arrays`; `make` gives models of equal banks and outputs."""
+        restarts, blocks, learned = arrays["counts"].tolist()
+        models = [make() for _ in range(restarts)]
+        for r, model in enumerate(models):
+            model.restore(part(arrays, f"model {r}"))
+        return cls(
+            models,
+            [Pruning.of(part(arrays, f"pruning {k}")) for k in range(blocks)],
+            [[History.of(part(arrays, f"history {k} {r}")) for r in range(restarts)]
+             for k in range(learned)],
+        )  # fmt: skip
+
+
+Learner = Callable[[Sequence[ScatteringModel]], list[History]]
+
 
 def prune_and_learn(
     make: Callable[[int], ScatteringModel],
@@ -344,6 +253,7 @@ def prune_and_learn(
     target: int = 1,
     alpha: float = 1.0,
     seed: int = 0,
+    learner: Learner | None = None,
     **learning: Any,
 ) -> Relearned:
     """Learn, remove up to `block` filters, learn again from there, until none may go.
@@ -359,16 +269,23 @@ def prune_and_learn(
         See `prune`; the filters of every restart are learned on their own.
     seed : int
         The first restart's; the others count on.
+    learner : callable, optional
+        Fits all models in place and gives their histories: beside each other, say, or from a
+        ledger. By default one is fitted after the other.
     **learning
-        Passed on to `fit`.
+        Passed on to `fit`, where there is no `learner`.
     """
+
+    def in_turn(models: Sequence[ScatteringModel]) -> list[History]:
+        return [
+            fit(m, x, y, x_held, y_held, seed=seed + r, **learning) for r, m in enumerate(models)
+        ]
+
     models = [make(seed + r) for r in range(restarts)]
     histories: list[list[History]] = []
     prunings: list[Pruning] = []
     while True:
-        histories.append([
-            fit(m, x, y, x_held, y_held, seed=seed + r, **learning) for r, m in enumerate(models)
-        ])  # fmt: skip
+        histories.append((learner or in_turn)(models))
         if prunings and len(prunings[-1].removals) < block:
             return Relearned(models, prunings, histories)
         with torch.no_grad():

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from awdlib.scattering.banks import Bank, Filters, Morlet1d, blocks, littlewood_paley
+from awdlib.scattering.banks import Bank, Filters, littlewood_paley
+from awdlib.scattering.morlet import Morlet1d
+from awdlib.scattering.spectra import filtered
 
 
 @dataclass(frozen=True)
@@ -315,41 +317,6 @@ class Modulus(torch.autograd.Function):
         """The gradient times z / |z|."""
         z, modulus = ctx.saved_tensors
         return z * (gradient / modulus.clamp(min=1e-18))
-
-
-def filtered(spectrum: Tensor, filter_: Tensor, halvings: int, dims: int) -> Tensor:
-    """Spectrum of a filtered signal of which every 2**halvings-th sample is kept.
-
-    Subsampling averages 4**halvings aliases (in one dimension 2**halvings). They are multiplied
-    and added up one by one: no product of full size is ever made, which saves most of the time.
-
-    Parameters
-    ----------
-    spectrum : torch.Tensor, shape (..., *grid)
-        Complex.
-    filter_ : torch.Tensor, shape (..., *grid)
-        Real or complex, broadcast against `spectrum`.
-    halvings : int
-    dims : int
-        1 or 2.
-    """
-    coarse = [n >> halvings for n in spectrum.shape[-dims:]]
-    filter_ = filter_ / 2 ** (halvings * dims)
-    real = not filter_.is_complex()
-    if real:  # half the work: real and imaginary parts are neighbours on the last axis
-        spectrum = torch.view_as_real(spectrum).flatten(-2)
-        filter_ = filter_.repeat_interleave(2, -1)
-    terms = zip(
-        blocks(spectrum, 2**halvings, dims), blocks(filter_, 2**halvings, dims), strict=True
-    )
-    # Flat, so that the innermost loop is long.
-    flat = [(a.flatten(-dims), b.flatten(-dims)) for a, b in terms]
-    total = flat[0][0] * flat[0][1]
-    for a, b in flat[1:]:
-        total.addcmul_(a, b)
-    if real:
-        return torch.view_as_complex(total.unflatten(-1, (*coarse, 2)))
-    return total.unflatten(-1, coarse)
 
 
 class Scattering1d(Scattering):
