@@ -192,6 +192,8 @@ def numbers_of(
             "wavelet": WAVELET, "level": LEVEL, "steps": size.steps, "samples": size.samples,
             "lr": size.lr, "tuning": size.tuning, "tolerated": TOLERATED, "rate": RATE,
             "published": size.published, "draws": size.draws,
+            "published_steps": optimise.PUBLISHED["steps"],
+            "published_samples": optimise.PUBLISHED["samples"],
         },
         "networks": {
             kind: {"accuracy": one.accuracy, "parameters": count_parameters(one.network)}
@@ -229,7 +231,8 @@ def own_of(found: Own, source: str) -> dict[str, Any]:
 
 
 def _settings(frame: pd.DataFrame | None) -> dict[str, Any]:
-    names = ("correlation", "time_ratio", "distortion_fast", "distortion_published")
+    names = ("correlation", "time_ratio", "mask_fast", "mask_published", "distortion_fast",
+             "distortion_published")  # fmt: skip
     if frame is None or not len(frame):
         return dict.fromkeys(names)
     return {name: float(frame[name].mean()) for name in names}
