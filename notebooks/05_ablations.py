@@ -194,3 +194,27 @@ plots.show(
 # - **Many comparisons.** With {val}`ablations:size.variants` variants and intervals of 95 %, about {val}`ablations:size.by_chance:.0f` "better" or "worse" would come by chance. Intervals over {val}`ablations:size.seeds` seeds are a little too narrow.
 # - **The grid is the published one**, made for saliency. Attributions and teachers of other kinds were brought to the same mean size; they may deserve a grid of their own.
 # - **Boosted trees** have no gradient: theirs are finite differences of {val}`ablations:size.step:.1f` standard deviations, and depend on that.
+#
+# ## At the paper's scale
+#
+# This page is computed by the run that its banner names. The paper profile has {val}`ablations@paper:size.seeds` seeds and the published grid's {val}`ablations@paper:size.budget` fits a seed for each of {val}`ablations@paper:size.variants` variants; its accepted results ({val}`ablations@paper:data.source`, {val}`ablations@paper:data.n_test` test tracks) stand here whatever this page shows.
+#
+# | R² on the test tracks | this page | paper profile (95 %) | AWD is … it (paper profile) |
+# |---|---|---|---|
+# | AWD | {val}`ablations:variants.full.r2:.3f` | {val}`ablations@paper:variants.full.r2:.3f` ({val}`ablations@paper:variants.full.low:.3f` to {val}`ablations@paper:variants.full.high:.3f`) | – |
+# | without a network, gradients of zero | {val}`ablations:variants.silent.r2:.3f` | {val}`ablations@paper:variants.silent.r2:.3f` ({val}`ablations@paper:variants.silent.low:.3f` to {val}`ablations@paper:variants.silent.high:.3f`) | *{val}`ablations@paper:words.full_minus_silent`* |
+# | γ = 0, as published | {val}`ablations:variants.no_interpretation.r2:.3f` | {val}`ablations@paper:variants.no_interpretation.r2:.3f` ({val}`ablations@paper:variants.no_interpretation.low:.3f` to {val}`ablations@paper:variants.no_interpretation.high:.3f`) | *{val}`ablations@paper:words.full_minus_no_interpretation`* |
+# | taught by an untrained network | {val}`ablations:variants.teacher_untrained.r2:.3f` | {val}`ablations@paper:variants.teacher_untrained.r2:.3f` ({val}`ablations@paper:variants.teacher_untrained.low:.3f` to {val}`ablations@paper:variants.teacher_untrained.high:.3f`) | *{val}`ablations@paper:words.full_minus_teacher_untrained`* |
+# | by one that learned shuffled targets | {val}`ablations:variants.teacher_shuffled.r2:.3f` | {val}`ablations@paper:variants.teacher_shuffled.r2:.3f` ({val}`ablations@paper:variants.teacher_shuffled.low:.3f` to {val}`ablations@paper:variants.teacher_shuffled.high:.3f`) | *{val}`ablations@paper:words.full_minus_teacher_shuffled`* |
+# | by disordered gradients | {val}`ablations:variants.teacher_disordered.r2:.3f` | {val}`ablations@paper:variants.teacher_disordered.r2:.3f` ({val}`ablations@paper:variants.teacher_disordered.low:.3f` to {val}`ablations@paper:variants.teacher_disordered.high:.3f`) | *{val}`ablations@paper:words.full_minus_teacher_disordered`* |
+# | by white noise | {val}`ablations:variants.teacher_noise.r2:.3f` | {val}`ablations@paper:variants.teacher_noise.r2:.3f` ({val}`ablations@paper:variants.teacher_noise.low:.3f` to {val}`ablations@paper:variants.teacher_noise.high:.3f`) | *{val}`ablations@paper:words.full_minus_teacher_noise`* |
+# | by the authors' network | {val}`ablations:variants.teacher_authors.r2:.3f` | {val}`ablations@paper:variants.teacher_authors.r2:.3f` ({val}`ablations@paper:variants.teacher_authors.low:.3f` to {val}`ablations@paper:variants.teacher_authors.high:.3f`) | *{val}`ablations@paper:words.full_minus_teacher_authors`* |
+# | DB5 | {val}`ablations:references.db5.r2:.3f` | {val}`ablations@paper:references.db5.r2:.3f` ({val}`ablations@paper:references.db5.r2_low:.3f` to {val}`ablations@paper:references.db5.r2_high:.3f`) | *{val}`ablations@paper:words.full_minus_db5`* |
+# | random wavelets, best of as many | {val}`ablations:references.random_best.r2:.3f` | {val}`ablations@paper:references.random_best.r2:.3f` ({val}`ablations@paper:references.random_best.r2_low:.3f` to {val}`ablations@paper:references.random_best.r2_high:.3f`) | *{val}`ablations@paper:words.full_minus_random_best`* |
+# | ridge regression on the samples | {val}`ablations:references.ridge.r2:.3f` | {val}`ablations@paper:references.ridge.r2:.3f` ({val}`ablations@paper:references.ridge.r2_low:.3f` to {val}`ablations@paper:references.ridge.r2_high:.3f`) | *{val}`ablations@paper:words.full_minus_ridge`* |
+# | the network | {val}`ablations:references.network.r2:.3f` | {val}`ablations@paper:references.network.r2:.3f` ({val}`ablations@paper:references.network.r2_low:.3f` to {val}`ablations@paper:references.network.r2_high:.3f`) | *{val}`ablations@paper:words.full_minus_network`* |
+#
+# {val}`ablations@paper:shares.words` AWD's lead over ridge regression changes by {val}`ablations@paper:claims.benefit_without_order.estimate:+.3f` ({val}`ablations@paper:claims.benefit_without_order.low:+.3f` to {val}`ablations@paper:claims.benefit_without_order.high:+.3f`) without the order of samples. On the planted wavelet AWD ends {val}`ablations@paper:planted.full.blind:.2f` from the truth, with white noise for a teacher {val}`ablations@paper:planted.teacher_noise.blind:.2f`.
+#
+# ```{verdicts} ablations@paper
+# ```
