@@ -463,7 +463,7 @@ def _stacked(pieces: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray
 
 
 def _indices(model: Normalised, readout: Readout, shown: Shown) -> np.ndarray:
-    """RAR of every filter for every neuron, on the held-out movie."""
+    """RAR of every filter for every neuron, on the held-out movie; 0 for one that was silent."""
     (x, y), (x_held, y_held) = (delayed(readout.latency, one) for one in (shown.train, shown.held))
     sets = [readout.features(some.numpy()) for some in (x, x_held)]
     groups, found = filter_groups(model), []
@@ -472,7 +472,8 @@ def _indices(model: Normalised, readout: Readout, shown: Shown) -> np.ndarray:
             sets[0], y[:, k], sets[1], y_held[:, k], alpha=float(alpha), spread=readout.spread
         )
         found.append(list(car(head, groups).values()))
-    return np.array(found)
+    rar = np.array(found)
+    return np.where(np.isfinite(rar), rar, 0)
 
 
 def _angles(model: ScatteringModel) -> np.ndarray:

@@ -49,7 +49,8 @@ def models(frame: pd.DataFrame, *, degrees: float, octaves: float) -> pd.DataFra
     }
     rows = []
     for label, some in frame.groupby("label", sort=False):
-        row = {"": label, "correlation": f"{some['correlation'].mean():.2f}"}
+        known = some["correlation"].dropna()
+        row = {"": label, "correlation": f"{known.mean():.2f}" if len(known) else "–"}
         for title, (name, form, unit, limit) in columns.items():
             off = some[name].dropna()
             row[title] = (

@@ -264,8 +264,9 @@ def neurons_of(predicted: Predicted) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, correlation in predicted.correlation.items():
         off = predicted.errors.get(name, {})
+        known = correlation[np.isfinite(correlation)]
         found[name] = {
-            "correlation": float(np.nanmean(correlation)),
+            "correlation": float(known.mean()) if len(known) else None,
             "within": float(within(off).mean()) if off else None,
             **{what: float(np.median(off[what])) if what in off else None for what in ERRORS},
         }
