@@ -137,8 +137,8 @@ def neurons(
     ----------
     truth : (orientation, frequency), each of shape (neurons,)
         Radians, cycles a pixel.
-    found : mapping of model to the same
-    correlation : mapping of model to (neurons,)
+    found : mapping of model to the same, each of shape (sets of movies, neurons)
+    correlation : mapping of model to (sets · neurons,)
     labels : mapping of model to text
     degrees, octaves : float
         From the truth, within which a tuning counts as found: shaded.
@@ -152,10 +152,14 @@ def neurons(
     for k, (name, text) in enumerate(labels.items()):
         colour, _, mark = LINES[name]
         if name in found:
-            true, ours = np.degrees(truth[0]), np.degrees(found[name][0])
+            angle, frequency = (
+                [np.ravel(a) for a in np.broadcast_arrays(*pair)]
+                for pair in zip(truth, found[name], strict=True)
+            )
+            true, ours = np.degrees(angle)
             ours = true + (ours - true + 90) % 180 - 90  # the nearer of two equal angles
             axes[0].plot(true, ours, mark, color=colour, ms=4, alpha=0.8, label=text)
-            axes[1].plot(truth[1], found[name][1], mark, color=colour, ms=4, alpha=0.8)
+            axes[1].plot(*frequency, mark, color=colour, ms=4, alpha=0.8)
         values = np.asarray(correlation[name], float)
         spread = np.linspace(-0.18, 0.18, len(values))
         axes[2].plot(k + spread, values, mark, color=colour, ms=3, alpha=0.7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -73,13 +74,14 @@ def tuning(
     contrast: float = 0.5,
     settle: int = 8,
     cycles: int = 1,
+    modulation: bool = False,
 ) -> Tuning:
     """Find the orientation and the spatial frequency that drive each neuron most.
 
     Each grating is shown for `settle` frames and then for whole cycles of its drift, so for all
-    phases alike, over which responses are averaged. The largest response on the grid is refined by
-    a parabola through it and its neighbours; at the lowest and the highest frequency, beyond which
-    nothing was shown, it is taken as it is.
+    phases alike, over which responses are averaged (or see `modulation`). The largest response on
+    the grid is refined by a parabola through it and its neighbours; at the lowest and the highest
+    frequency, beyond which nothing was shown, it is taken as it is.
 
     Parameters
     ----------
@@ -97,6 +99,9 @@ def tuning(
         Of the gratings.
     settle, cycles : int
         Frames before responses count, at least the model's longest delay, and cycles that do.
+    modulation : bool
+        Take for a response not the mean but the amplitude at the drift's own frequency (F1), as for
+        simple cells: the mean of a linear model is the same for all gratings.
 
     Returns
     -------
@@ -129,8 +134,9 @@ def tuning(
         for angle in angles
         for frequency in frequencies
     )
-    means = [_rates(predict, movie)[settle:].mean(0) for movie in shown]
-    response = np.stack(means, 1).reshape(-1, orientations, len(frequencies))
+    read = _modulation if modulation else partial(np.mean, axis=0)
+    answers = [read(_rates(predict, movie)[settle:]) for movie in shown]
+    response = np.stack(answers, 1).reshape(-1, orientations, len(frequencies))
 
     neurons = np.arange(len(response))
     best = response.reshape(len(response), -1).argmax(1)
@@ -162,6 +168,12 @@ def _rates(predict: Callable[[np.ndarray], np.ndarray], movie: np.ndarray) -> np
             f"{np.size(rates) - np.isfinite(rates).sum()} that are not finite"
         )
     return rates
+
+
+def _modulation(rates: np.ndarray) -> np.ndarray:
+    """Amplitude of the rates, (frames of whole cycles, neurons), at the drift's frequency."""
+    wave = np.exp(-2j * np.pi * np.arange(len(rates)) / CYCLE)
+    return np.abs(wave @ rates) * 2 / len(rates)
 
 
 def _summit(before: np.ndarray, at: np.ndarray, after: np.ndarray) -> np.ndarray:

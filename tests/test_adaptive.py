@@ -5,18 +5,21 @@ from concurrent.futures import Executor, Future
 from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from awdlib import paper, store
 from awdlib.adaptive import neurons, printed, pruning, record, setup, stability, textures
 from awdlib.adaptive.setup import METHODS, Study
-from awdlib.datasets.recordings import Recording
+from awdlib.datasets.neurons import SPLITS, draw_neurons
+from awdlib.datasets.neurons import record as record_neurons
+from awdlib.datasets.recordings import Recording, load_recording
 from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import part, state_of
 from awdlib.scattering.learn import ScatteringModel
 from awdlib.scattering.morlet import Morlet2d
-from awdlib.tuning import orientation_error, tuning
+from awdlib.tuning import octaves, orientation_error, tuning
 
 TINY = replace(
     setup.SIZES["smoke"], counts=(2,), test=3, epochs=1, network_epochs=1, deformed=4, frames=64
@@ -326,8 +329,7 @@ def test_readouts_find_latency_and_weights():
 @pytest.mark.parametrize("filter_", [0, 2, 5, 9])
 def test_a_filters_angle_is_that_of_the_grating_it_likes(filter_):
     """Recordings and banks count angles differently; RAR's orientations need the same count."""
-    size = replace(TINY, orientations=6)
-    model = neurons.model_for(size)
+    model = neurons.model_for(replace(TINY, orientations=6), noise(np.random.default_rng(0)))
     channel = next(
         k for k, c in enumerate(model.scattering.channels) if c.filters == (filter_,)
     )  # fmt: skip
@@ -341,18 +343,170 @@ def test_a_filters_angle_is_that_of_the_grating_it_likes(filter_):
     assert orientation_error(liked, neurons._angles(model)[filter_]) < 6
 
 
+def noise(rng: np.random.Generator, frames: int = 40, side: int = 32, count: int = 3):
+    """Neurons that answer to noise without any: rates as very large counts."""
+    drawn = draw_neurons(count, seed=0, size=side)
+
+    def one(frames: int) -> Recording:
+        movie = np.clip(0.5 + 0.15 * rng.standard_normal((frames, side, side)), 0, 1)
+        spikes = np.round(1e4 * drawn.rate(movie)).astype(np.int64)
+        return Recording(
+            movie.astype(np.float32), np.stack([spikes, spikes]), 30.0, "a test",
+            orientation=drawn.orientation, frequency=drawn.frequency,
+        )  # fmt: skip
+
+    return neurons.Shown(one(frames), one(frames // 2), one(frames // 2))
+
+
+def test_models_of_noise_free_neurons_have_their_tuning():
+    shown = noise(np.random.default_rng(0), frames=2000, count=5)
+    size = replace(TINY, orientations=6, dtype=torch.float32)
+    found = neurons.observe("fixed", {}, shown, size)
+    true = shown.train
+    assert orientation_error(found["orientation"], true.orientation).max() < 10
+    off = octaves(found["frequency"], true.frequency)
+    assert np.median(off) < 0.15
+    assert (off < 0.3).sum() >= 4  # wavelets are an octave apart
+    assert found["latency"].tolist() == draw_neurons(5, seed=0).latency.tolist()
+    # by the filters alone, up to half of the 30 degrees between them, and a bit
+    assert np.median(orientation_error(found["best"], true.orientation)) < 20
+    assert found["correlation"].min() > 0.4  # of what no linear readout can have in full
+
+
+def test_contrast_changes_nothing_but_what_the_floor_says():
+    """a·x with the floor a²·c is x with c; without a floor, contrast does not count at all."""
+    shown = noise(np.random.default_rng(0))
+    model = neurons.model_for(TINY, shown)
+    x = torch.from_numpy(shown.train.movie[:5]).double() - 0.5
+    waves = model.kinds == 1
+    seen = model.features(x)
+    model.floor *= 0.3**2
+    torch.testing.assert_close(model.features(0.3 * x)[:, waves], seen[:, waves])
+    torch.testing.assert_close(model.features(0.3 * x)[:, ~waves], 0.3 * seen[:, ~waves])
+    model.floor = 1e-12
+    torch.testing.assert_close(
+        model.features(9 * x)[:, waves], model.features(x)[:, waves], rtol=1e-6, atol=1e-9
+    )
+    assert model.features(torch.zeros_like(x)).abs().max() == 0
+
+
+@pytest.mark.parametrize("side", [16, 21, 32])
+def test_contrast_is_local_and_stands_where_wavelets_do(side):
+    shown = noise(np.random.default_rng(0), side=side)
+    model = neurons.model_for(TINY, shown)
+    x = torch.zeros(1, side, side).double()
+    x[0, 1, 1], x[0, side - 2, 2] = 1, -1  # two places in a dark frame
+    grid = model.scattering(x).shape[-2:]
+    contrast = neurons.local_contrast(x, 3)
+    assert contrast.shape == (1, *grid)
+    assert contrast.argmax() in (0, contrast[0, :-1].numel())  # at the edges where they are
+    torch.testing.assert_close(neurons.local_contrast(3 * x + 0.2, 3), 9 * contrast)
+    assert (neurons.local_contrast(0 * x + 0.7, 3).abs() < 1e-12).all()
+    # weighted by hand at the first place
+    first = 8 - ((side // 8 + 2) * 8 - side) // 2
+    window = np.exp(-0.5 * ((np.arange(side) - first) / 8) ** 2)
+    weights = np.outer(window, window) / window.sum() ** 2
+    by_hand = (weights * x[0].numpy() ** 2).sum() - (weights * x[0].numpy()).sum() ** 2
+    assert contrast[0, 0, 0].item() == pytest.approx(by_hand)
+
+
+def test_features_of_a_kind_share_a_unit():
+    features = torch.tensor([[1.0, 0.0, 5.0, 2.0], [-1.0, 0.0, 5.0, 8.0]]).double()
+    mean, spread = neurons.units(features, np.array([0, 0, 1, 2]))
+    assert mean.tolist() == [0, 0, 5, 5]
+    np.testing.assert_allclose(spread, [1, 1, 1, 3])  # a constant counts as 1, as elsewhere
+    np.testing.assert_allclose(neurons.units(features)[1], 12**0.5 / 2)
+
+
 def test_neurons_are_predicted_probed_and_explained(predicted):
-    count = TINY.neurons
+    count, filters = TINY.neurons, 3 * TINY.orientations
+    assert set(predicted.errors) == set(neurons.LABELS)
     for name in neurons.LABELS:
-        assert predicted.correlation[name].shape == (count,)
-        errors = predicted.errors[name]
-        assert ((errors["orientation"] >= 0) & (errors["orientation"] <= 90)).all()
-    assert predicted.rar.shape == (count, 3 * TINY.orientations)
+        assert predicted.correlation[name].shape == (TINY.movies, count)
+        for what in neurons.TOLD:
+            assert predicted.tuning[name][what].shape == (TINY.movies, count)
+    true = predicted.truth["orientation"]
+    for name in ("fixed", "learned"):
+        assert predicted.rar[name].shape == (TINY.movies, count, filters)
+        np.testing.assert_array_equal(
+            predicted.errors[name]["filter"], orientation_error(predicted.best[name], true)
+        )
+    assert (predicted.rar["fixed"] != predicted.rar["learned"]).any()
     frame = record.table_of_neurons(predicted)
     shown = printed.models(frame, **setup.WITHIN)
-    assert len(shown) == 3
-    assert {"within 10°", "within 0.3 octaves"} <= set(shown.columns)
-    assert set(printed.models(frame, degrees=90, octaves=99)["within 90°"]) == {"3 of 3"}
+    assert list(shown.index) == list(neurons.LABELS.values())
+    assert shown.loc["pixels", "best filter"] == "–"
+    everything = printed.models(frame, degrees=90, octaves=99)
+    assert everything["frequency"].str.endswith(" oct. (100%)").all()
+
+
+def test_the_table_of_neurons_by_hand():
+    frame = pd.DataFrame({
+        "label": ["a"] * 4 + ["b"], "correlation": [0.5, np.nan, 0.6, 0.7, 0.25],
+        "orientation": [4, 11, 8, 9, np.nan], "frequency": [0.1, 0.2, 0.5, 0.4, np.nan],
+        "filter": [2, 40, 4, 50, np.nan],
+    })  # fmt: skip
+    shown = printed.models(frame, degrees=10, octaves=0.3)
+    assert shown.loc["a"].tolist() == ["0.60", "8.5° (75%)", "0.30 oct. (50%)", "22.0° (50%)"]
+    assert shown.loc["b"].tolist() == ["0.25", "–", "–", "–"]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Files of three recordings of which nobody knows the truth."""
+    folder, drawn = tmp_path_factory.mktemp("recorded"), draw_neurons(2, seed=0, size=21)
+    for split in SPLITS:
+        one = record_neurons(drawn, 50, seed=0, split=split, repeats=1 + 2 * (split == "test"))
+        np.savez(folder / f"{split}.npz", movie=one.movie, spikes=one.spikes, frame_rate=30.0)
+    return {split: load_recording(folder / f"{split}.npz") for split in SPLITS}
+
+
+def test_recordings_without_truth_take_the_place_of_simulated_ones(
+    recorded, curves, pruned, again, tried, moved
+):
+    found = neurons.predict(Study(TINY), [neurons.Shown(**recorded)])
+    assert found.truth == found.errors == {}
+    for name in neurons.LABELS:
+        assert found.correlation[name].shape == (1, 2)
+        assert np.isfinite(found.tuning[name]["frequency"]).all()
+    made = record.numbers_of(TINY, curves, pruned, again, tried, moved, found)
+    assert made["claims"]["recovered"]["estimate"] is None
+    assert made["neurons"]["learned"]["within"] is None
+    frame = record.table_of_neurons(found)
+    store.csv_bytes("neurons", frame)
+    assert set(printed.models(frame, **setup.WITHIN)["orientation"]) == {"–"}
+    assert "orientation_true" not in record.arrays_of(TINY, curves, pruned, moved, found)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r: {"held": replace(r["held"], movie=r["held"].movie[:, 1:, 1:])},
+         "as many pixels a side: train 21, held 20, test 21"),
+        (lambda r: {"test": replace(r["test"], spikes=r["test"].spikes[:, :, :1])},
+         "as many neurons: train 2, held 2, test 1"),
+        (lambda r: {"test": replace(r["test"], frame_rate=24.0)},
+         "as many frames a second: train 30, held 30, test 24"),
+        (lambda r: {"test": replace(r["test"], spikes=r["test"].spikes[:1])},
+         "test has one repeat"),
+        (lambda r: {"held": replace(r["held"], movie=r["held"].movie[:7],
+                                    spikes=r["held"].spikes[:, :7])},
+         "held has 7 frames: at least 8"),
+        (lambda r: {k: replace(v, movie=v.movie[:, :15, :15]) for k, v in r.items()},
+         "frames of 15 pixels a side are too small"),
+    ],
+)  # fmt: skip
+def test_recordings_that_do_not_fit_are_refused(recorded, change, message):
+    with pytest.raises(ValueError, match=message):
+        neurons.Shown(**{**recorded, **change(recorded)})
+
+
+def test_sets_must_be_of_the_same_neurons(recorded):
+    with pytest.raises(ValueError, match="one or more, all of the same neurons"):
+        neurons.predict(Study(TINY), [])
+    dark = {k: replace(v, movie=0 * v.movie) for k, v in recorded.items()}
+    with pytest.raises(ValueError, match="the movie has no contrast"):
+        neurons.predict(Study(TINY), [neurons.Shown(**dark)])
 
 
 def test_a_neuron_whose_signal_is_not_known_breaks_nothing(predicted, monkeypatch):
@@ -362,13 +516,32 @@ def test_a_neuron_whose_signal_is_not_known_breaks_nothing(predicted, monkeypatc
     monkeypatch.setattr(neurons, "noise_corrected_correlation", unknown)
     found = neurons.predict(Study(TINY))
     for correlation in found.correlation.values():
-        np.testing.assert_array_equal(correlation, [np.nan, 0.5, 0.25])
-    store.npz_bytes(neurons.observe("pixels", {}, TINY))
+        np.testing.assert_array_equal(correlation, [[np.nan, 0.5, 0.25]])
+    (shown,) = neurons.recordings(TINY)
+    store.npz_bytes(neurons.observe("pixels", {}, shown, TINY))
     frame = record.table_of_neurons(found)
     assert frame["correlation"].isna().sum() == 3
     store.csv_bytes("neurons", frame)
-    over = record.over_neurons(found.correlation["pixels"])
-    assert (over["estimate"], over["n"]) == (0.375, 2)
+    over = record.over_neurons(found.correlation["pixels"], "median")
+    assert (over["estimate"], over["n"], over["kind"]) == (0.375, 2, "95 %, neurons")
+    nothing = record.over_neurons(np.full((2, 3), np.nan), "median")
+    assert nothing["estimate"] is None
+
+
+def test_neurons_are_drawn_alike_for_all_movies():
+    """Equal in all sets of movies, they are no more than one set's; equal neurons are one."""
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(200)
+    one = record.over_neurons(values[None], "mean")
+    assert one["kind"] == "95 %, neurons"
+    several = record.over_neurons(np.tile(values, (5, 1)), "mean")
+    assert several["kind"] == "95 %, neurons and movies"
+    for found in (one, several):
+        half = (found["high"] - found["low"]) / 2
+        assert half == pytest.approx(1.96 * values.std() / 200**0.5, rel=0.08)
+    by_movie = np.tile(np.arange(5.0)[:, None], (1, 200))
+    found = record.over_neurons(by_movie, "mean")
+    assert (found["low"], found["high"]) == pytest.approx((2 - 1.24, 2 + 1.24), abs=0.21)
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -401,9 +574,8 @@ def test_every_claim_has_its_quantity(curves, pruned, again, tried, moved, predi
 def test_numbers_of_the_page_are_those_of_the_run(curves, pruned, again, tried, moved, predicted):
     made = record.numbers_of(TINY, curves, pruned, again, tried, moved, predicted)
     bound = paper.claims("scattering").set_index("id")["bound"]
-    assert made["size"]["within"]["degrees"] == bound["scattering_neurons"]
+    assert made["size"]["within"] == {"degrees": 10.0, "octaves": 0.3}  # as the claim says
     assert made["size"]["point"] == bound["scattering_redundant"]
-    assert made["size"]["within"]["octaves"] == 0.3
     shift = made["shift"]
     assert (shift["small"], shift["window"]) == (1, 2**TINY.scales)
     for name in ("image", "fixed", "learned"):
@@ -416,3 +588,4 @@ def test_numbers_of_the_page_are_those_of_the_run(curves, pruned, again, tried, 
     for name, off in predicted.errors.items():
         near = (off["orientation"] <= 10) & (off["frequency"] <= 0.3)
         assert made["neurons"][name]["within"] == near.mean()
+    assert made["claims"]["recovered"]["estimate"] == made["neurons"]["learned"]["within"]

@@ -181,7 +181,21 @@ def test_the_banner_warns_of_what_it_must(toy_root, profile, source, entry, caut
 def test_the_banner_names_own_parameters(toy_root, monkeypatch, changed, text):
     monkeypatch.setenv("AWD_CHANGED", changed)
     stored = results.start("toy", "laptop", "real").save({"x": 1})
-    assert ext.facts(stored.provenance).get("own parameters") == text
+    assert ext.facts(stored).get("own parameters") == text
+
+
+@pytest.mark.parametrize(
+    ("source", "numbers", "text"),
+    [
+        ("real", {"data": {"source": "another"}}, "real"),
+        (None, {"data": {"source": "real textures, simulated neurons"}},
+         "real textures, simulated neurons"),
+        (None, {"x": 1}, "simulated by design"),
+    ],
+)  # fmt: skip
+def test_the_banner_says_what_the_data_are(toy_root, source, numbers, text):
+    stored = results.start("toy", "laptop", source).save(numbers)
+    assert ext.facts(stored)["data"] == text
 
 
 def accept(toy_root, chapter):

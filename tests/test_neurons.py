@@ -255,6 +255,30 @@ def test_tuning_reads_a_linear_model(orientations):
     assert found.response.shape == (4, orientations, len(found.frequencies))
 
 
+def test_linear_models_are_read_by_their_modulation():
+    """The mean of a linear model tells nothing; the amplitude at the drift's frequency does."""
+    rows, columns = np.indices((32, 32)) - 15.5
+    envelope = np.exp(-(rows**2 + columns**2) / 40)
+    weights = envelope * np.cos(2 * np.pi * 0.12 * (np.cos(2.0) * columns + np.sin(2.0) * rows))
+
+    def predict(movie):
+        return np.tensordot(movie - 0.5, weights - weights.mean(), 2)[:, None] + 7
+
+    mean, found = (tuning(predict, 32, modulation=m, cycles=2) for m in (False, True))
+    assert np.ptp(mean.response) < 1e-4
+    assert orientation_error(found.orientation[0], 2.0) < 3
+    assert octaves(found.frequency[0], 0.12) < 0.15
+    shown = grating(32, 2.0, found.frequencies[7], frames=16, contrast=0.5)
+    wave = predict(shown).ravel()
+    best = np.abs(found.orientations - 2.0).argmin()
+    at = tuning(predict, 32, modulation=True, orientations=180)
+    assert np.abs(at.orientations - 2.0).min() < 0.01
+    np.testing.assert_allclose(
+        at.response[0, np.abs(at.orientations - 2.0).argmin(), 7], np.ptp(wave) / 2, rtol=0.09
+    )
+    assert found.response[0, best].max() > 5 * found.response[0, (best + 8) % 16].max()
+
+
 def test_a_frequency_at_the_edge_of_the_grid_is_not_extrapolated():
     grid = np.geomspace(0.05, 0.2, 5)
 

@@ -33,16 +33,30 @@ def banks(res: Any) -> dict[str, dict[str, np.ndarray]]:
 
 
 def models(frame: pd.DataFrame, *, degrees: float, octaves: float) -> pd.DataFrame:
-    """Means and medians over neurons, a row a model, and how many are so near to the truth."""
-    rows = [
-        {"": label, "corrected correlation": f"{some['correlation'].mean():.2f}",
-         "orientation, median": f"{some['orientation'].median():.1f}°",
-         f"within {degrees:g}°": f"{(some['orientation'] <= degrees).sum()} of {len(some)}",
-         "frequency, median": f"{some['frequency'].median():.2f} octaves",
-         f"within {octaves:g} octaves":
-             f"{(some['frequency'] <= octaves).sum()} of {len(some)}"}
-        for label, some in frame.groupby("label", sort=False)
-    ]  # fmt: skip
+    """Means and medians over neurons and movies, a row a model; shares near the truth in brackets.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of `awdlib.adaptive.record.table_of_neurons`.
+    degrees, octaves : float
+        From the truth, within which a tuning counts as found.
+    """
+    columns = {
+        "orientation": ("orientation", ".1f", "°", degrees),
+        "frequency": ("frequency", ".2f", " oct.", octaves),
+        "best filter": ("filter", ".1f", "°", degrees),
+    }
+    rows = []
+    for label, some in frame.groupby("label", sort=False):
+        known = some["correlation"].dropna()
+        row = {"": label, "correlation": f"{known.mean():.2f}" if len(known) else "–"}
+        for title, (name, form, unit, limit) in columns.items():
+            off = some[name].dropna()
+            row[title] = (
+                f"{off.median():{form}}{unit} ({(off <= limit).mean():.0%})" if len(off) else "–"
+            )
+        rows.append(row)
     return pd.DataFrame(rows).set_index("").rename_axis(None)
 
 

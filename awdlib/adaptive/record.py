@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from awdlib.scattering.pruning import Attempt, Relearned
 
 OVER_CROPS = "95 %, seeds and test crops"
 OVER_IMAGES = "95 %, images"
+ERRORS = ("orientation", "frequency", "filter")  # of what models say of neurons
 LEARNED = ("rotated", "each", "distilled", "orthogonal")
 
 
@@ -82,17 +84,17 @@ def table_of_pruning(found: Pruned) -> pd.DataFrame:
 
 
 def table_of_neurons(found: Predicted) -> pd.DataFrame:
-    """A row a neuron and model."""
+    """A row a neuron, set of movies and model; errors are empty where the truth is not known."""
     rows = []
     for name, label in neurons.LABELS.items():
-        errors = found.errors[name]
+        errors = found.errors.get(name, {})
         rows += [
-            {"name": name, "label": label, "neuron": k, "correlation": float(r),
-             "orientation": float(errors["orientation"][k]),
-             "frequency": float(errors["frequency"][k])}
-            for k, r in enumerate(found.correlation[name])
+            {"name": name, "label": label, "movies": movies, "neuron": k, "correlation": float(r),
+             **{what: float(errors[what][movies, k]) if what in errors else np.nan
+                for what in ERRORS}}
+            for (movies, k), r in np.ndenumerate(found.correlation[name])
         ]  # fmt: skip
-    return pd.DataFrame(rows).astype({"correlation": "Float64"})
+    return pd.DataFrame(rows).astype(dict.fromkeys(("correlation", *ERRORS), "Float64"))
 
 
 def redundant(found: Pruned) -> float:
@@ -123,7 +125,7 @@ def claims_of(
     ]  # fmt: skip
     middle = STRENGTHS.index(JUDGED)
     bent_less = moved.bent["learned"][middle] - moved.bent["image"][middle]
-    errors, correlation = predicted.errors["learned"], predicted.correlation
+    correlation = predicted.correlation
     return {
         "shift": metrics.over_examples(moved.averaged, OVER_IMAGES),
         "expansion": {
@@ -142,17 +144,50 @@ def claims_of(
         "awd_minus_fixed": difference(curves, "awd", "fixed", small),
         "redundant": lost_with_half(found),
         "bent_minus_image": metrics.over_examples(bent_less, OVER_IMAGES),
-        "orientation": over_neurons(errors["orientation"]),
-        "frequency": over_neurons(errors["frequency"]),
-        "correlation": over_neurons(correlation["learned"]),
-        "correlation_minus_fixed": over_neurons(correlation["learned"] - correlation["fixed"]),
+        **tuning_of(predicted),
+        "correlation": over_neurons(correlation["learned"], "median"),
+        "correlation_minus_fixed": over_neurons(
+            correlation["learned"] - correlation["fixed"], "median"
+        ),
+        "correlation_minus_pixels": over_neurons(
+            correlation["learned"] - correlation["pixels"], "median"
+        ),
     }  # fmt: skip
 
 
-def over_neurons(values: np.ndarray) -> dict[str, Any]:
-    """Median over the neurons of which a value is known."""
-    known = values[np.isfinite(values)]
-    return metrics.over_examples(known, "95 %, neurons", statistic="median")
+def tuning_of(predicted: Predicted) -> dict[str, Any]:
+    """How near the learned model's tuning is to the truth; absent where that is not known."""
+    off = predicted.errors.get("learned")
+    if off is None:
+        return dict.fromkeys(("recovered", *ERRORS), metrics.ABSENT)
+    return {"recovered": over_neurons(within(off), "mean")} | {
+        what: over_neurons(off[what], "median") for what in ERRORS
+    }
+
+
+def within(off: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Whether orientation and frequency are both as near to the truth as `WITHIN`: 0 or 1."""
+    near = (off["orientation"] <= WITHIN["degrees"]) & (off["frequency"] <= WITHIN["octaves"])
+    return near.astype(float)
+
+
+def over_neurons(values: np.ndarray, statistic: Literal["mean", "median"]) -> dict[str, Any]:
+    """Mean or median over (sets of movies, neurons), with an interval over both.
+
+    Sets and neurons are drawn anew, the neurons alike for all sets, since they are the same ones.
+    A neuron counts where its value is known.
+    """
+    known = values[:, np.isfinite(values).all(0)]
+    sets, count = known.shape
+    if not count:
+        return metrics.ABSENT
+    rng = np.random.default_rng(0)
+    rows = rng.integers(sets, size=(metrics.SAMPLES, sets, 1))
+    picks = rng.integers(count, size=(metrics.SAMPLES, 1, count))
+    of: Callable[..., Any] = np.mean if statistic == "mean" else np.median
+    drawn = of(known[rows, picks], axis=(1, 2))
+    kind = "95 %, neurons and movies" if sets > 1 else "95 %, neurons"
+    return metrics.estimate(float(of(known)), drawn, count, kind)
 
 
 def shift_of(moved: Stability) -> dict[str, Any]:
@@ -182,7 +217,7 @@ def numbers_of(
             "source": "real textures, simulated neurons", "textures": len(TEXTURES),
             "tests": size.test * len(TEXTURES), "seeds": len(size.seeds), "least": size.counts[0],
             "most": size.counts[-1], "frames": size.frames, "neurons": size.neurons,
-            "repeats": size.repeats, "side": SIDE,
+            "movies": size.movies, "repeats": size.repeats, "side": SIDE,
         },
         "size": {
             "pixels": size.pixels, "scales": size.scales, "orientations": size.orientations,
@@ -220,19 +255,22 @@ def numbers_of(
             "kept": tried[0].kept, "score": tried[0].score, "tried": len(tried[1]),
         },
         "shift": shift_of(moved),
-        "neurons": {
-            name: {
-                "correlation": float(np.nanmean(predicted.correlation[name])),
-                "orientation": float(np.median(off["orientation"])),
-                "frequency": float(np.median(off["frequency"])),
-                "within": float(np.mean(
-                    (off["orientation"] <= WITHIN["degrees"])
-                    & (off["frequency"] <= WITHIN["octaves"])
-                )),
-            }
-            for name, off in predicted.errors.items()
-        },
+        "neurons": neurons_of(predicted),
     }  # fmt: skip
+
+
+def neurons_of(predicted: Predicted) -> dict[str, Any]:
+    """What every model makes of the neurons, over neurons and sets of movies."""
+    found: dict[str, Any] = {}
+    for name, correlation in predicted.correlation.items():
+        off = predicted.errors.get(name, {})
+        known = correlation[np.isfinite(correlation)]
+        found[name] = {
+            "correlation": float(known.mean()) if len(known) else None,
+            "within": float(within(off).mean()) if off else None,
+            **{what: float(np.median(off[what])) if what in off else None for what in ERRORS},
+        }
+    return found
 
 
 def arrays_of(
@@ -254,10 +292,8 @@ def arrays_of(
     arrays["pruned_test"] = found.correct.mean(1)
     arrays["pruned_random"] = found.random
     arrays["pruned_held"] = found.path.curve()[:, 1]
-    arrays["rar"] = predicted.rar
-    for name, one in predicted.tuning.items():
-        arrays[f"orientation_{name}"] = one.orientation
-        arrays[f"frequency_{name}"] = one.frequency
-    arrays["orientation_true"] = predicted.truth.orientation
-    arrays["frequency_true"] = predicted.truth.frequency
+    for name, rar in predicted.rar.items():
+        arrays[f"rar_{name}"] = rar
+    for name, tuning in {**predicted.tuning, "true": predicted.truth}.items():
+        arrays |= {f"{what}_{name}": values for what, values in tuning.items()}
     return arrays

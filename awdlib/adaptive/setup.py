@@ -58,9 +58,9 @@ class Size(Profile):
         Before each removal.
     deformed, pairs : int
         Test crops that are deformed; pairs of images whose distance is held against the bound.
-    neurons, frames, repeats : int
-        Simulated neurons; frames of the training movie (half as many are held out, and as many
-        are tested); how often the test movie is shown.
+    neurons, movies, frames, repeats : int
+        Simulated neurons; sets of movies; frames of a training movie (half as many are held out,
+        and as many are tested); how often the test movie is shown.
     steps : int
         Epochs of filters that are learned for neurons.
     """
@@ -81,6 +81,7 @@ class Size(Profile):
     deformed: int
     pairs: int
     neurons: int
+    movies: int
     frames: int
     repeats: int
     steps: int
@@ -90,18 +91,18 @@ SIZES = {
     "smoke": Size(
         pixels=32, counts=(2, 4), seeds=(1, 2), test=5, scales=2, orientations=4, epochs=2,
         network_epochs=2, distil_epochs=1, gammas=(0.1,), many=4, pruned=4, restarts=2, deformed=6,
-        pairs=50, neurons=3, frames=96, repeats=4, steps=1, dtype=torch.float64,
+        pairs=50, neurons=3, movies=1, frames=96, repeats=4, steps=1, dtype=torch.float64,
     ),
     "laptop": Size(
         pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, epochs=8,
         network_epochs=40, distil_epochs=20, gammas=(0.1,), many=8, pruned=10, restarts=2,
-        deformed=20, pairs=300, neurons=8, frames=2000, repeats=10, steps=4,
+        deformed=20, pairs=300, neurons=12, movies=2, frames=4000, repeats=10, steps=4,
     ),
     "paper": Size(
         pixels=64, counts=(5, 10, 20, 50, 100), seeds=(1, 2, 3, 4, 5), test=200, scales=3,
         orientations=8, epochs=20, network_epochs=80, distil_epochs=40, gammas=(0.1, 1.0),
-        many=12, pruned=20, restarts=5, deformed=100, pairs=1000, neurons=20, frames=4000,
-        repeats=20, steps=20,
+        many=12, pruned=20, restarts=5, deformed=100, pairs=1000, neurons=20, movies=5,
+        frames=12000, repeats=20, steps=20,
     ),
 }  # fmt: skip
 

@@ -154,6 +154,7 @@ def move(name: str, state: Mapping[str, np.ndarray], size: Size) -> dict[str, np
         }
         if name in SCATTERINGS:
             found["ratio"] = _ratio(features, test, size.pixels, size.pairs)
+        if name == "learned":
             whole = scattering_of(bank_by(name, state, size), size.pixels, averaged=True)
             found["averaged"] = _moved(whole, x, [x.roll(int(shifts[-1]), -1)])[0]
     return found

@@ -30,6 +30,8 @@ class RidgeHead:
         Held-out ones, on which every score is taken.
     alpha : float
         α, above 0.
+    spread : torch.Tensor, shape (features,), optional
+        What features are divided by; by default each by its own standard deviation.
 
     Attributes
     ----------
@@ -44,7 +46,7 @@ class RidgeHead:
 
     def __init__(
         self, features: Tensor, y: Tensor, features_held: Tensor, y_held: Tensor, *,
-        alpha: float = 1.0,
+        alpha: float = 1.0, spread: Tensor | None = None,
     ):  # fmt: skip
         if not alpha > 0:
             raise ValueError(f"alpha must be above 0, not {alpha}")
@@ -58,7 +60,8 @@ class RidgeHead:
         # In float64 on the CPU, wherever the features come from.
         features, features_held = (a.detach().double().cpu() for a in (features, features_held))
         y, self.y_held = y.cpu(), y_held.cpu()
-        mean, spread = standardisation(features)
+        mean, own = standardisation(features)
+        spread = own if spread is None else spread.double().cpu()
         z, self._z_held = ((a - mean) / spread for a in (features, features_held))
         if y.is_floating_point():
             targets = as_columns(y).double()

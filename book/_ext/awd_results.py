@@ -57,7 +57,7 @@ class Provenance(SphinxDirective):
         except (ValueError, KeyError) as error:
             raise self.error(f"provenance of {chapter}: {error}") from error
         line = nodes.paragraph(classes=["awd-provenance"])
-        for name, text in facts(stored.provenance).items():
+        for name, text in facts(stored).items():
             line += nodes.inline("", "", nodes.strong(text=name), nodes.Text(f" {text}"))
             line += nodes.Text(" ")
         return [line, *(warning(text) for text in cautions(chapter, stored, entry))]
@@ -169,13 +169,15 @@ def verdict_cells(claim: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def facts(provenance: dict[str, Any]) -> dict[str, str]:
+def facts(stored: results.Results) -> dict[str, str]:
     """Return what the banner says, in its order."""
+    from awdlib import scorecard
+
+    provenance = stored.provenance
     seeds = provenance["seeds"]
-    source = {"real": "real", "simulated": "simulated", None: "simulated by design"}
     found = {
         "profile": provenance["profile"],
-        "data": source[provenance["source"]],
+        "data": scorecard.data_of(stored),
         "device": f"{provenance['device']} ({provenance['device_name']})",
         "time": results.fmt(provenance["seconds"], "duration"),
         "seeds": ", ".join(map(str, seeds)) if len(seeds) < 6 else f"{len(seeds)} of them",
