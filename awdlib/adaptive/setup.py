@@ -30,6 +30,11 @@ METHODS = {
     "db5_bands": "wavelet transform, DB5",
     "awd_bands": "wavelet transform, AWD's wavelet",
 }
+# Those that differ by how they came about, and not by the family of their filters as well.
+FAMILIES = {
+    "Morlet wavelets, and a network": ("fixed", "rotated", "each", "distilled", "cnn"),
+    "one orthogonal filter": ("db5", "orthogonal", "random", "awd", "db5_bands", "awd_bands"),
+}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from awdlib import adam, attribution, dwt, filters, networks
+from awdlib import adam, dwt, filters, networks
 from awdlib.adaptive.setup import METHODS, SCATTERING, Size, Study
 from awdlib.datasets import images, textures
 from awdlib.datasets.textures import TEXTURES
@@ -89,12 +89,6 @@ def turned(x: Tensor, k: int) -> Tensor:
     """Square images (..., side, side) by one of `COPIES` turns; k = 0 leaves them as they are."""
     x = x.rot90(k % 4, (-2, -1))
     return x.flip(-1) if k // 4 % 2 else x
-
-
-def turned_back(x: Tensor, k: int) -> Tensor:
-    """What `turned` by the same k makes `x`."""
-    x = x.flip(-1) if k // 4 % 2 else x
-    return x.rot90(-(k % 4), (-2, -1))
 
 
 def copies_for(count: int, size: Size) -> int:
@@ -268,19 +262,13 @@ def attributions(network: SmallCNN, crops: Crops) -> Tensor:
     Of the network's mean over all turns of a crop: this mean does not change when the crop turns,
     so its gradients turn with the crop.
     """
-
-    def grey(x: Tensor) -> Tensor:
-        return network(coloured(x))
-
-    total = torch.zeros_like(crops.x)
-    for turn in range(COPIES):
-        x = turned(crops.x, turn)
-        found = torch.empty_like(x)
-        for k in crops.y.unique().tolist():
-            some = crops.y == k
-            found[some] = attribution.input_gradients(grey, x[some], target=int(k))
-        total += turned_back(found, turn)
-    return total / COPIES
+    parts = []
+    for some, y in zip(crops.x.split(128), crops.y.split(128), strict=True):
+        x = some.clone().requires_grad_()
+        logits = torch.stack([network(coloured(turned(x, k))) for k in range(COPIES)]).mean(0)
+        own = logits.gather(1, y[:, None]).sum()  # no crop has a part in another's logit
+        parts.append(torch.autograd.grad(own, x)[0])
+    return torch.cat(parts)
 
 
 # --- filters -------------------------------------------------------------------------------------
