@@ -262,7 +262,7 @@ def numbers_of(
         },
         "learning": {"helps": said_of_learning(size, curves)},
         "own_head": {
-            str(n): float(curves.own[k].mean()) for k, n in enumerate(size.counts)
+            "first": float(curves.own[0].mean()), "last": float(curves.own[-1].mean()),
         },
         "accuracy": {
             name: {str(n): accuracy(correct[k]) for k, n in enumerate(size.counts)}
