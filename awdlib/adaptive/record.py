@@ -145,7 +145,8 @@ def sums_of(curves: Curves, again: Relearned, tried: Searched) -> list[float]:
 
 def said_of_learning(size: Size, curves: Curves) -> str:
     """A sentence on where learned wavelets, shared by rotation, are clearly better than fixed."""
-    better, others = [], []
+    better: list[str] = []
+    others: list[str] = []
     for k, count in enumerate(size.counts):
         clear = difference(curves, "rotated", "fixed", k)["low"] > 0
         (better if clear else others).append(str(count))
