@@ -300,7 +300,9 @@ def test_pruning_goes_down_to_one_filter_and_the_rule_stops_before(pruned):
             assert max(removal.index) <= 1e-9  # nobody misses it
     frame = record.table_of_pruning(pruned)
     assert frame["left"].tolist() == list(range(count, 0, -1))
-    np.testing.assert_allclose(frame["chance"][1:].astype(float) * frame["left"][:-1], 1)
+    np.testing.assert_allclose(
+        frame["chance"].to_numpy(float)[1:] * frame["left"].to_numpy()[:-1], 1
+    )
 
 
 def test_labelled_crops_are_judged_by_heads_that_have_not_seen_them():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ class Crops:
     y_test: Tensor
 
 
+@lru_cache(maxsize=4)  # every method asks for the same ones, above all for the test crops
 def cut(split: str, count: int, seed: int, size: Size) -> tuple[Tensor, Tensor]:
     """Crops of one split, where `count` of each texture are labelled to learn from.
 
