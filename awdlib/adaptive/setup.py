@@ -120,7 +120,7 @@ SIZES = {
     ),
     "laptop": Size(
         pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, updates=32,
-        network_updates=240, distil_updates=80, gammas=(0.1,), wavelets=3, examples=640, many=8,
+        network_updates=240, distil_updates=80, gammas=(0.1,), wavelets=3, examples=960, many=8,
         pruned=20, restarts=2, inner=8, patience=3, deformed=10, fields=2, pairs=100, ascents=2,
         neurons=8, frames=2000, repeats=10, steps=4,
     ),
