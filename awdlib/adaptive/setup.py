@@ -119,14 +119,14 @@ SIZES = {
         neurons=3, frames=96, repeats=4, steps=1, dtype=torch.float64,
     ),
     "laptop": Size(
-        pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, updates=32,
-        network_updates=240, distil_updates=80, gammas=(0.1,), wavelets=3, examples=960, many=8,
+        pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, updates=24,
+        network_updates=600, distil_updates=80, gammas=(0.1,), wavelets=3, examples=960, many=8,
         pruned=20, restarts=2, inner=8, patience=3, deformed=10, fields=2, pairs=100, ascents=2,
         neurons=8, frames=2000, repeats=10, steps=4,
     ),
     "paper": Size(
         pixels=64, counts=(5, 10, 20, 50, 100), seeds=(1, 2, 3, 4, 5), test=200, scales=3,
-        orientations=8, updates=64, network_updates=600, distil_updates=300, gammas=(0.1, 1.0),
+        orientations=8, updates=64, network_updates=1200, distil_updates=300, gammas=(0.1, 1.0),
         wavelets=5, examples=1600, many=12, pruned=40, restarts=5, inner=24, patience=4,
         deformed=40, fields=4, pairs=1000, ascents=10, neurons=20, frames=4000,
         repeats=20, steps=20,
