@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
@@ -13,36 +14,50 @@ from awdlib.plots import AWD, CONTROL, NETWORK, STANDARD, figure
 LINES = {
     "fixed": (STANDARD, "-", "s"), "rotated": (AWD, "-", "o"), "each": ("#56B4E9", "-", "^"),
     "distilled": (AWD, "--", "D"), "orthogonal": ("#CC79A7", "--", "v"),
-    "awd": ("#E69F00", ":", "P"), "cnn": (NETWORK, "-.", "X"), "learned": (AWD, "-", "o"),
+    "awd": (AWD, "-", "o"), "cnn": (NETWORK, "-.", "X"), "learned": (AWD, "-", "o"),
+    "db5": (STANDARD, "-", "s"), "random": (CONTROL, "-", "^"),
+    "db5_bands": (STANDARD, ":", "P"), "awd_bands": (AWD, ":", "X"),
     "image": (CONTROL, ":", "."), "fourier": (CONTROL, "--", "x"), "pixels": (CONTROL, ":", "."),
+    "lowpass": ("#E69F00", "-", "+"), "read_fixed": (STANDARD, "--", "s"),
+    "read_learned": (AWD, "--", "o"),
 }  # fmt: skip
 
 
-def learning_curves(frame: pd.DataFrame, *, chance: float) -> Figure:
+def learning_curves(
+    frame: pd.DataFrame, families: Mapping[str, Sequence[str]], *, chance: float
+) -> Figure:
     """Accuracy against the number of labelled examples, with intervals.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         ``name``, ``label``, ``count``, ``accuracy``, ``low``, ``high``.
+    families : mapping of a panel's title to names
     chance : float
     """
-    fig, ax = figure(height=3.8)
-    names = list(dict.fromkeys(frame["name"]))
-    for k, name in enumerate(names):
-        rows = frame[frame["name"] == name]
-        colour, dashes, mark = LINES[name]
-        x = rows["count"] * 1.025 ** (k - len(names) / 2)  # side by side
-        off = [rows["accuracy"] - rows["low"], rows["high"] - rows["accuracy"]]
-        ax.errorbar(x, rows["accuracy"], off, fmt=mark + dashes, color=colour, lw=1.6, ms=5,
-                    elinewidth=0.9, label=rows["label"].iloc[0])  # fmt: skip
-    ax.axhline(chance, color=CONTROL, lw=0.8, ls=":")
+    fig, axes = figure(1, len(families), height=4.4, squeeze=False, sharey=True)
     counts = sorted(set(frame["count"]))
-    ax.set(xscale="log", xlabel="labelled crops of each texture", ylabel="accuracy")
-    ax.set_xticks(counts, [str(n) for n in counts])
-    ax.minorticks_off()
-    ax.legend(fontsize=8, ncols=2)
+    for ax, (title, names) in zip(axes[0], families.items(), strict=True):
+        for k, name in enumerate(names):
+            rows = frame[frame["name"] == name]
+            colour, dashes, mark = LINES[name]
+            x = rows["count"] * 1.025 ** (k - len(names) / 2)  # side by side
+            off = [rows["accuracy"] - rows["low"], rows["high"] - rows["accuracy"]]
+            ax.errorbar(x, rows["accuracy"], off, fmt=mark + dashes, color=colour, lw=1.6, ms=5,
+                        elinewidth=0.9, label=rows["label"].iloc[0])  # fmt: skip
+        ax.axhline(chance, color=CONTROL, lw=0.8, ls=":")
+        ax.set(title=title, xscale="log", xlabel="crops of each texture to learn from")
+        ax.set_xticks(counts, [str(n) for n in counts])
+        ax.minorticks_off()
+        below(ax)
+    axes[0, 0].set_ylabel("accuracy")
     return fig
+
+
+def below(ax: Axes, columns: int = 1) -> None:
+    """The legend under the axes, where it covers nothing."""
+    ax.legend(fontsize=8, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.18),
+              borderaxespad=0)  # fmt: skip
 
 
 def filters(banks: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
@@ -73,52 +88,69 @@ def filters(banks: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return fig
 
 
-def pruning(test: np.ndarray, random: np.ndarray, held: np.ndarray, *, stopped: int) -> Figure:
+def pruning(
+    test: np.ndarray, random: np.ndarray, held: np.ndarray, *, stopped: tuple[float, float]
+) -> Figure:
     """Accuracy against the filters that are left.
 
     Parameters
     ----------
-    test, held : numpy.ndarray, shape (filters,)
-        With all filters first; on test and held-out crops.
+    test : numpy.ndarray, shape (seeds, filters)
+        With all filters first, on test crops.
+    held : numpy.ndarray, shape (filters,)
+        By cross-validation on labelled crops.
     random : numpy.ndarray, shape (orders, filters)
-    stopped : int
-        Filters that the rule leaves.
+    stopped : tuple of float
+        Fewest and most filters that the rule leaves, over seeds.
     """
-    fig, ax = figure(height=3.2)
-    left = len(test) - np.arange(len(test))
+    fig, ax = figure(height=3.6)
+    left = test.shape[1] - np.arange(test.shape[1])
     ax.fill_between(left, *np.quantile(random, (0.025, 0.975), axis=0), color=CONTROL, alpha=0.25,
                     lw=0, label="random orders, 95 %")  # fmt: skip
-    ax.plot(left, held, ":", color=STANDARD, lw=1.6, label="smallest CAR first, held-out crops")
-    ax.plot(left, test, "-", color=AWD, lw=2.2, label="smallest CAR first, test crops")
-    ax.axvline(stopped, color=CONTROL, lw=0.9, ls="--")
-    ax.annotate("the rule stops", (stopped, 0), xytext=(4, 6), textcoords="offset points",
-                xycoords=("data", "axes fraction"), fontsize=8)  # fmt: skip
-    ax.set(xlabel="filters left", ylabel="accuracy", xlim=(len(test), 0))
-    ax.legend(fontsize=8)
+    ax.plot(left, held, ":", color=STANDARD, lw=1.6,
+            label="smallest CAR first, cross-validation on labelled crops")  # fmt: skip
+    ax.plot(left, test.T, "-", color=AWD, lw=0.7, alpha=0.5)
+    ax.plot(left, test.mean(0), "-", color=AWD, lw=2.2,
+            label="smallest CAR first, test crops (thin: each seed)")  # fmt: skip
+    low, high = stopped
+    ax.axvspan(low - 0.15, high + 0.15, color="#E69F00", alpha=0.25, lw=0,
+               label="where the rule stops, all seeds")  # fmt: skip
+    ax.set(xlabel="filters left", ylabel="accuracy", xlim=(len(left), 0))
+    below(ax, 2)
     return fig
 
 
 def stability(
-    panels: Mapping[str, tuple[np.ndarray, Mapping[str, np.ndarray]]], labels: Mapping[str, str]
+    panels: Mapping[str, tuple[np.ndarray, Mapping[str, np.ndarray]]],
+    labels: Mapping[str, str],
+    bound: np.ndarray,
 ) -> Figure:
-    """How far features move, over their own norm.
+    """How far features move, over the norm of the image.
 
     Parameters
     ----------
     panels : mapping of the abscissa's label to (values (points,), features' name to (points,))
     labels : mapping of name to text
+        A panel draws those that it has.
+    bound : numpy.ndarray, shape (points of the first panel,)
     """
-    fig, axes = figure(1, len(panels), height=3.2, squeeze=False, sharey=True)
+    fig, axes = figure(1, len(panels), height=4.6, squeeze=False, sharey=True)
     for ax, (title, (x, lines)) in zip(axes[0], panels.items(), strict=True):
         for name, text in labels.items():
+            if name not in lines:
+                continue
             colour, dashes, mark = LINES[name]
             ax.plot(x, np.maximum(lines[name], 1e-4), mark + dashes, color=colour, lw=1.6, ms=4,
                     label=text)  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel=title)
         ax.set_xticks(x, [f"{one:g}" for one in x])
         ax.minorticks_off()
-    axes[0, 0].set_ylabel("relative change")
-    axes[0, -1].legend(fontsize=7)
+    first = axes[0, 0]
+    first.plot(panels[next(iter(panels))][0], bound, "-", color="0.3", lw=0.8,
+               label="shape of the deformation bound")  # fmt: skip
+    first.set_ylabel("change over the norm of the image")
+    for ax in axes[0]:
+        below(ax)
     return fig
 
 

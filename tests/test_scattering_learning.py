@@ -1,6 +1,7 @@
 """Filters learned below a linear head, pruned, and scikit-learn's face of it all."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from awdlib.attribution import input_gradients
 from awdlib.ledger import Ledger
 from awdlib.scattering import pruning
 from awdlib.scattering.features import ScatteringFeatures
-from awdlib.scattering.heads import RidgeHead, car, channel_groups, filter_groups
+from awdlib.scattering.heads import FoldedHead, RidgeHead, car, channel_groups, filter_groups
 from awdlib.scattering.learn import (
     ScatteringModel,
     attribution_spread,
@@ -274,6 +275,45 @@ def test_pruning_curves_targets_and_losses():
     assert 0 in careful.kept
 
 
+def test_restarts_agree_only_where_they_choose_alike():
+    index = np.array([[0.0, 0.0, 0.1], [0.0, 0.0, 0.1], [0.1, 0.0, 0.0]])
+    change = np.array([[0.2, 0.1, 0.0], [0.1, 0.2, 0.0], [0.0, 0.3, 0.4]])
+    assert pruning._agreement(index, change) == pytest.approx(1 / 3)  # they choose 1, 0 and 1
+    assert pruning._agreement(index[:2], change[:2]) == 0
+    assert pruning._agreement(index[:1], change[:1]) == 1
+
+
+def test_folds_as_one_head():
+    (x, y), (x_held, y_held) = planted(), planted(seed=1)
+    parts = [RidgeHead(x, y, x_held[k::2], y_held[k::2]) for k in range(2)]
+    folded, whole = FoldedHead(parts), RidgeHead(x, y, x_held, y_held)
+    assert folded.score() == pytest.approx(whole.score())
+    for name, outputs in folded.without(GROUPS).items():
+        alone = whole.without(GROUPS)[name]
+        torch.testing.assert_close(outputs, torch.cat([alone[0::2], alone[1::2]]))
+    folded.remove(GROUPS[0])
+    whole.remove(GROUPS[0])
+    assert torch.equal(folded.left, whole.left)
+    assert folded.score() == pytest.approx(whole.score())
+
+
+def test_few_and_many_examples_get_as_many_steps_and_are_changed_at_every_one():
+    x, y, x_held, y_held = sets()
+    asked = []
+
+    def turned(a: torch.Tensor, k: int) -> torch.Tensor:
+        asked.append((len(a), k))
+        return a.rot90(k % 4, (-2, -1))
+
+    for some in (8, 48):
+        asked.clear()
+        found = fit(model(), x[:some], y[:some], x_held, y_held, seed=0, epochs=2, every=3,
+                    batch_size=8, augment=turned)  # fmt: skip
+        assert len(found.loss) == len(asked) == 6
+        assert len(found.held_loss) == 2
+        assert len({k for _, k in asked}) > 1
+
+
 def test_groups_are_the_features_of_a_filters_paths():
     two = ScatteringModel(Scattering2d((16, 16), Morlet2d(2, 2)), 2, inputs=3, pool="none")
     channels = two.scattering.channels
@@ -364,13 +404,17 @@ def test_search_stops_saves_and_goes_on(tmp_path):
         return scores[size["J"]], 4 * size["J"]
 
     history = tmp_path / "search.json"
-    best, tried = search(sizes, attempt, patience=2, history=history)
+    best, tried = search(sizes, attempt, patience=2, history=history, data="a")
     assert best.size == {"J": 2, "L": 4}
     assert [a.size["J"] for a in tried] == asked == [1, 2, 3, 4]
     assert [a["score"] for a in json.loads(history.read_text())] == [0.5, 0.8, 0.8, 0.79]
-    assert search(sizes, attempt, patience=2, history=history) == (best, tried)
+    assert search(sizes, attempt, patience=2, history=history, data="a") == (best, tried)
     assert asked == [1, 2, 3, 4]
-    assert search(sizes, attempt, patience=3, history=history)[0].score == 1.0
+    assert search(sizes, attempt, patience=3, history=history, data="a")[0].score == 1.0
+    scores[2] = 0.6  # other data: asked anew
+    other, _ = search(sizes, attempt, patience=2, history=history, data="b")
+    assert (other.score, asked[-5:]) == (1.0, [1, 2, 3, 4, 5])
+    assert {a["data"] for a in json.loads(history.read_text())} == {"a", "b"}
     assert search(sizes, attempt, gain=0.4, patience=5)[0].size["J"] == 5
 
 
@@ -412,7 +456,15 @@ def test_features_of_signals_and_of_own_filters():
         (lambda x, y: fit(model(), x, y + 1, x, y, seed=0), "numbered from 0 to 1"),
         (lambda x, y: fit(model(), x, y.double(), x, y.double(), seed=0), "2 outputs, y 1"),
         (lambda x, y: fit(model(), x, y, x, y, seed=0, gamma=1.0), "teacher's gradients"),
-        (lambda x, y: fit(model(), x * torch.nan, y, x, y, seed=0), "diverged in epoch 1"),
+        (lambda x, y: fit(model(), x * torch.nan, y, x, y, seed=0), "x is not finite in 48 of 48"),
+        (lambda x, y: fit(model(), x, y, x, y.int(), seed=0), "y.long\\(\\) makes them so"),
+        (lambda x, y: fit(model(), x, y, x, y, seed=0, epochs=0), "epochs must be a whole number"),
+        (lambda x, y: fit(model(), x, y, x, y, seed=0, every=0), "every must be a whole number"),
+        (
+            lambda x, y: fit(model(), x, y, x, y, seed=0, lr_filters=0, augment=lambda a, k: a),
+            "without lr_filters",
+        ),
+        (lambda x, y: search([{"J": 1}], lambda size: (0.0, 0), history=Path("x")), "needs data"),
         (lambda x, y: RidgeHead(x[:, 0], y, x[:, 0], y, alpha=0), "alpha must be above 0"),
         (lambda x, y: RidgeHead(x, y, x, y), "features are"),
         (lambda x, y: RidgeHead(x[:, 0], y[1:], x[:, 0], y), "as many examples"),

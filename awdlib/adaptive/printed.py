@@ -14,14 +14,25 @@ BANKS = {"fixed": "fixed", "rotated": "learned, shared", "each": "learned, every
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies with intervals, a row a method and a column a number of labelled crops."""
+    """Accuracies with intervals, a row a method and a column a number of crops to learn from."""
     text = frame.assign(shown=[
         f"{row.accuracy:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in frame.itertuples()
     ])  # fmt: skip
     found = text.pivot(index="label", columns="count", values="shown")
+    found = found.rename(columns=lambda n: f"{n} crops")
     return (
         found.loc[list(dict.fromkeys(frame["label"]))].rename_axis(None).rename_axis(None, axis=1)
     )
+
+
+def search(frame: pd.DataFrame) -> pd.DataFrame:
+    """The outer search in words, a row a size in the order in which they were tried."""
+    rows = [
+        {"layers": row.layers, "scales": row.scales, "orientations": row.orientations,
+         "filters": row.filters, "kept": row.kept, "held-out accuracy": f"{row.score:.3f}"}
+        for row in frame.itertuples()
+    ]  # fmt: skip
+    return pd.DataFrame(rows, index=range(1, len(rows) + 1))
 
 
 def banks(res: Any) -> dict[str, dict[str, np.ndarray]]:

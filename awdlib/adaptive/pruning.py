@@ -1,4 +1,4 @@
-"""Begin with too many filters and take away those that are not missed (the CAR index)."""
+"""Take away filters that are not missed (the CAR index), and search how many to begin with."""
 
 from __future__ import annotations
 
@@ -12,129 +12,153 @@ import torch
 
 from awdlib.adaptive import textures
 from awdlib.adaptive.setup import Size, Study
-from awdlib.adaptive.textures import cut, draw, features_of, model_of
-from awdlib.datasets.textures import SPLITS
+from awdlib.adaptive.textures import (
+    FOLDS,
+    SPREAD,
+    cut,
+    draw,
+    features_of,
+    model_of,
+    update,
+)
+from awdlib.datasets.textures import SPLITS, TEXTURES
 from awdlib.ledger import array_hash, joined, load_state, part, state_of
-from awdlib.scattering import learn, pruning
+from awdlib.scattering import pruning
 from awdlib.scattering.banks import Bank
-from awdlib.scattering.heads import Groups, RidgeHead, filter_groups
+from awdlib.scattering.heads import FoldedHead, Groups, RidgeHead, filter_groups
 from awdlib.scattering.learn import History, ScatteringModel, jitter
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.pruning import Attempt, Pruning, Relearned
 from awdlib.threads import one_thread, reuse_memory
 
-RANDOM = 20  # orders of removal that chance makes
-SPREAD = 0.05  # of the learned restarts' starts
-RESTARTS = 3  # of those, at most
-RULES: tuple[dict[str, Any], ...] = (
-    {"tol": None, "target": 1},  # the whole path
-    {"tol": 0.0},  # only filters that no restart misses
-)
+RANDOM = 20  # orders of removal that chance makes, for each seed
+RESTARTS = 3  # of those that learn, at most
 CODE = (*textures.CODE, pruning, sys.modules[__name__])
 Sets = Mapping[str, np.ndarray]  # what `measure` gives
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """A path of removals.
+    """A path of removals for each seed, which draws the labelled crops.
 
     Attributes
     ----------
-    path : Pruning
-        Down to a single filter, whatever it costs on held-out crops.
-    stopped : Pruning
+    paths : list of Pruning
+        Down to a single filter, whatever it costs on labelled crops.
+    stopped : list of Pruning
         By the rule: only filters that no restart misses.
-    correct : numpy.ndarray of bool, shape (filters, test crops)
-        With all filters, then after each removal: heads of all training crops, on test crops.
-    random : numpy.ndarray, shape (orders, filters)
+    correct : numpy.ndarray of bool, shape (seeds, filters, test crops)
+        With all filters, then after each removal: heads of all labelled crops, on test crops.
+    at_stop : numpy.ndarray of bool, shape (seeds, test crops)
+        With the filters that the rule leaves.
+    random : numpy.ndarray, shape (seeds, orders, filters)
         Test accuracy where filters are removed in a random order.
     filters : list of (scale, orientation)
         What each number is.
     """
 
-    path: Pruning
-    stopped: Pruning
+    paths: list[Pruning]
+    stopped: list[Pruning]
     correct: np.ndarray
+    at_stop: np.ndarray
     random: np.ndarray
     filters: list[tuple[int, int]]
 
 
-def common(size: Size) -> dict[str, Any]:
-    """What every piece of pruning depends on."""
-    return size.some("pixels", "pruned", "test", "scales", "many") | {"seed": size.seeds[0]}
-
-
-def measure(
-    size: Size, scales: int, orientations: int, splits: Sequence[str] = SPLITS
-) -> dict[str, np.ndarray]:
-    """Features of crops by wavelets that are not learned, and what the crops are of.
+def measure(size: Size, seed: int) -> dict[str, np.ndarray]:
+    """Features of crops by the standard wavelets, none of them learned, and what the crops are of.
 
     Returns
     -------
     dict of str to numpy.ndarray
         For each split its name, (crops, features), and ``y_...``, (crops,).
     """
-    reuse_memory()
     found: dict[str, np.ndarray] = {}
-    with one_thread():
-        model = model_of(Morlet2d(scales, orientations), size)
-        for split in splits:
-            x, y = cut(split, size.pruned, size.seeds[0], size)
-            found |= {split: features_of(model, x).numpy(), f"y_{split}": y.numpy()}
+    model = model_of(Morlet2d(size.scales, size.orientations), size)
+    for split in SPLITS:
+        x, y = cut(split, size.pruned, seed, size)
+        found |= {split: features_of(model, x).numpy(), f"y_{split}": y.numpy()}
     return found
 
 
-def prune(sets: Sets, groups: Groups, size: Size, rule: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Prune by held-out crops; the arrays of a `Pruning`."""
-    with one_thread():
-        heads = pruning.restarts(
-            *(torch.from_numpy(sets[name]) for name in ("train", "y_train", "held", "y_held")),
-            count=size.restarts, seed=size.seeds[0],
-        )  # fmt: skip
-        return pruning.prune(heads, groups, **rule).arrays()
+def of_labelled(sets: Sets) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features and classes of crops to learn from and of those held out."""
+    found = (np.concatenate([sets[k + name] for name in ("train", "held")]) for k in ("", "y_"))
+    z, y = map(torch.from_numpy, found)
+    return z, y
 
 
-def tested(sets: Sets, groups: Groups, order: Sequence[int]) -> dict[str, np.ndarray]:
-    """Which test crops are right before and after each removal: ``correct`` (removals + 1, crops).
+def crossed(sets: Sets, count: int, seed: int) -> list[FoldedHead]:
+    """Restarts of a cross-validation on all labelled crops, which so all tell what is missed.
 
-    The head is that of all training crops.
+    In each restart every fold's head has its training crops drawn anew with replacement; no copy
+    of a crop that it judges is among them.
     """
+    z, y = of_labelled(sets)
+    fold = (np.arange(len(y)) // len(TEXTURES)) % FOLDS
+    rng = np.random.default_rng(seed)
+    heads = []
+    for _ in range(count):
+        folds = []
+        for k in range(min(FOLDS, int(fold.max()) + 1)):
+            out, others = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+            drawn = rng.choice(others, len(others))
+            folds.append(RidgeHead(z[drawn], y[drawn], z[out], y[out]))
+        heads.append(FoldedHead(folds))
+    return heads
+
+
+def along(sets: Sets, groups: Groups, order: Sequence[int]) -> np.ndarray:
+    """Which test crops are right before and after each removal, (removals + 1, test crops).
+
+    The head is that of all labelled crops.
+    """
+    test, y_test = torch.from_numpy(sets["test"]), torch.from_numpy(sets["y_test"])
+    head = RidgeHead(*of_labelled(sets), test, y_test)
+    right = [(head.predict().argmax(1) == y_test).numpy()]
+    for filter_ in order:
+        head.remove(groups[filter_])
+        right.append((head.predict().argmax(1) == y_test).numpy())
+    return np.stack(right)
+
+
+def prune(size: Size, seed: int) -> dict[str, np.ndarray]:
+    """Prune by labelled crops of one seed, and test: the arrays of `Pruned` that are about it."""
+    reuse_memory()
     with one_thread():
-        head = RidgeHead(
-            *(torch.from_numpy(sets[name]) for name in ("train", "y_train", "test", "y_test"))
-        )
-        right = [(head.predict().argmax(1) == head.y_held).numpy()]
-        for filter_ in order:
-            head.remove(groups[filter_])
-            right.append((head.predict().argmax(1) == head.y_held).numpy())
-    return {"correct": np.stack(right)}
+        sets = measure(size, seed)
+        groups = filter_groups(model_of(Morlet2d(size.scales, size.orientations), size))
+        path = pruning.prune(crossed(sets, size.restarts, seed), groups, tol=None, target=1)
+        stopped = pruning.prune(crossed(sets, size.restarts, seed), groups, tol=0.0, target=1)
+        rng = np.random.default_rng(seed)
+        chance = [rng.permutation(list(groups))[:-1].tolist() for _ in range(RANDOM)]
+        return joined({"path": path.arrays(), "stopped": stopped.arrays()}) | {
+            "correct": along(sets, groups, [r.filter for r in path.removals]),
+            "at_stop": along(sets, groups, [r.filter for r in stopped.removals])[-1],
+            "random": np.stack([along(sets, groups, one).mean(1) for one in chance]),
+        }  # fmt: skip
 
 
 def pruned(study: Study) -> Pruned:
-    """Prune the filters of a scattering transform with many orientations, none of them learned."""
+    """Prune the filters of the standard transform, none of them learned, for each seed."""
     size = study.size
-    bank = Morlet2d(size.scales, size.many)
-    (sets,) = study.gather(
-        "features", [({}, (size, size.scales, size.many))], measure, code=CODE, **common(size)
+    found = study.gather(
+        "pruning", [({"seed": seed}, (size, seed)) for seed in size.seeds], prune, code=CODE,
+        **size.some("pixels", "pruned", "test", "scales", "orientations", "restarts"),
+    )  # fmt: skip
+    bank = Morlet2d(size.scales, size.orientations)
+    correct, at_stop, random = (
+        np.stack([one[name] for one in found]) for name in ("correct", "at_stop", "random")
     )
-    groups = filter_groups(model_of(bank, size))
-    features = array_hash(*sets.values())
-    path, stopped = map(Pruning.of, study.gather(
-        "pruning", [(rule, (sets, groups, size, rule)) for rule in RULES], prune, code=CODE,
-        features=features, restarts=size.restarts, seed=size.seeds[0],
-    ))  # fmt: skip
-    rng = np.random.default_rng(size.seeds[0])
-    chance = [rng.permutation(list(groups))[:-1].tolist() for _ in range(RANDOM)]
-    orders = [[removal.filter for removal in path.removals], *chance]
-    right = study.gather(
-        "orders of removal", [({"order": one}, (sets, groups, one)) for one in orders], tested,
-        code=CODE, features=features,
-    )  # fmt: skip
     return Pruned(
-        path, stopped, right[0]["correct"],
-        np.stack([one["correct"].mean(1) for one in right[1:]]),
-        list(zip(bank.scales, bank.orientations, strict=True)),
+        paths=[Pruning.of(part(one, "path")) for one in found],
+        stopped=[Pruning.of(part(one, "stopped")) for one in found],
+        correct=correct, at_stop=at_stop, random=random,
+        filters=list(zip(bank.scales, bank.orientations, strict=True)),
     )  # fmt: skip
+
+
+# --- learning again ------------------------------------------------------------------------------
 
 
 def start_of(size: Size, seed: int) -> ScatteringModel:
@@ -153,11 +177,13 @@ def learn_again(
         crops, model = draw(size.pruned, size.seeds[0], size), start_of(size, seed)
         model.scattering.keep = keep
         load_state(model.scattering, filters)
-        history = learn.fit(
-            model, crops.x, crops.y, crops.x_held, crops.y_held, seed=seed, epochs=size.epochs,
-            batch_size=32,
-        )  # fmt: skip
+        history = update(model, crops, seed, size.inner)
     return joined({"model": model.arrays(), "history": history.arrays()})
+
+
+def common(size: Size) -> dict[str, Any]:
+    """What every piece of learning again depends on."""
+    return size.some("pixels", "pruned", "scales", "many", "inner") | {"seed": size.seeds[0]}
 
 
 def relearn(study: Study) -> dict[str, np.ndarray]:
@@ -171,9 +197,7 @@ def relearn(study: Study) -> dict[str, np.ndarray]:
             keep, filters = scattering.keep, state_of(scattering)
             key = {"restart": seed + r, "keep": keep, "filters": array_hash(*filters.values())}
             tasks.append((key, (size, seed + r, keep, filters)))
-        found = study.gather(
-            "learning again", tasks, learn_again, code=CODE, epochs=size.epochs, **common(size)
-        )
+        found = study.gather("learning again", tasks, learn_again, code=CODE, **common(size))
         for model, piece in zip(models, found, strict=True):
             model.restore(part(piece, "model"))
         return [History.of(part(piece, "history")) for piece in found]
@@ -190,37 +214,120 @@ def relearned(study: Study) -> Relearned:
     size = study.size
     (piece,) = study.gather(
         "pruning and learning", [({}, (study,))], relearn, code=CODE, here=True,
-        **size.some("restarts", "epochs"), **common(size),
+        restarts=size.restarts, **common(size),
     )  # fmt: skip
     return Relearned.of(piece, lambda: start_of(size, size.seeds[0]))
 
 
-def sizes_tried(size: Size) -> list[dict[str, int]]:
-    """Scales and orientations of the outer problem, small to large."""
-    angles = sorted({2, 4, size.orientations, size.many})
-    return [{"J": j, "L": n} for j in range(1, size.scales + 1) for n in angles]
+# --- the outer search ----------------------------------------------------------------------------
 
 
-def attempt(size: Size, scales: int, orientations: int) -> dict[str, np.ndarray]:
-    """Prune from so many filters on: held-out ``score``, and how many are ``kept``."""
-    sets = measure(size, scales, orientations, ("train", "held"))
-    groups = filter_groups(model_of(Morlet2d(scales, orientations), size))
-    found = Pruning.of(prune(sets, groups, size, {"tol": 0.0}))
-    return {"score": np.array(found.curve()[-1, 1]), "kept": np.array(len(found.kept))}
+@dataclass(frozen=True)
+class Searched:
+    """What the outer search found.
+
+    Attributes
+    ----------
+    best : Attempt
+    tried : list of Attempt
+        In order, until no size had been better for a while.
+    sums : numpy.ndarray, shape (tried,)
+        Largest Littlewood–Paley sum after any step of each.
+    correct : numpy.ndarray of bool, shape (test crops,)
+        Of the best one, the only one that is tested.
+    """
+
+    best: Attempt
+    tried: list[Attempt]
+    sums: np.ndarray
+    correct: np.ndarray
 
 
-def searched(study: Study) -> tuple[Attempt, list[Attempt]]:
-    """The outer problem: how many scales and orientations to begin with, by held-out crops."""
+def sizes_to_try(size: Size) -> list[dict[str, int]]:
+    """Layers, scales and orientations of the outer problem, by the coefficients that they make.
+
+    Two layers need two scales.
+    """
+    sizes = [
+        {"layers": m, "J": j, "L": n}
+        for m in (1, 2)
+        for j in range(m, size.scales + 1)
+        for n in sorted({4, size.orientations})
+    ]
+
+    def coefficients(some: dict[str, int]) -> int:
+        j, n = some["J"], some["L"]
+        return 1 + j * n + (some["layers"] - 1) * j * (j - 1) // 2 * n * n
+
+    return sorted(sizes, key=coefficients)
+
+
+def attempt(size: Size, layers: int, scales: int, orientations: int) -> dict[str, np.ndarray]:
+    """Learn so many filters for a few steps and prune them, as the inner problem has it.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Held-out ``score``, how many are ``kept``, ``littlewood_paley`` (the largest sum after any
+        step), ``keep`` (filters,) and the filters, ``bank/...``.
+    """
+    reuse_memory()
+    with one_thread():
+        seed = size.seeds[0]
+        crops = draw(size.pruned, seed, size)
+        model = model_of(Morlet2d(scales, orientations, share="rotated"), size, layers)
+        history = update(model, crops, seed, size.inner)
+        # Filters have seen the crops they learned from: those held out alone may judge them.
+        heads = pruning.restarts(
+            features_of(model, crops.x), crops.y, features_of(model, crops.x_held), crops.y_held,
+            count=size.restarts, seed=seed,
+        )  # fmt: skip
+        found = pruning.prune(heads, filter_groups(model), tol=0.0, target=1)
+    keep = [n in found.kept for n in range(scales * orientations)]
+    return joined({"bank": state_of(model.scattering.bank)}) | {
+        "score": np.array(found.curve()[-1, 1]), "kept": np.array(len(found.kept)),
+        "littlewood_paley": np.array(history.littlewood_paley.max()), "keep": np.array(keep),
+    }  # fmt: skip
+
+
+def confirm(
+    size: Size, layers: int, scales: int, orientations: int, piece: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Test what one `attempt` has left: ``correct`` (test crops,)."""
+    reuse_memory()
+    with one_thread():
+        bank = Morlet2d(scales, orientations, share="rotated")
+        load_state(bank, part(piece, "bank"))
+        model = model_of(bank, size, layers)
+        model.scattering.keep = piece["keep"].tolist()
+        crops = draw(size.pruned, size.seeds[0], size)
+    return {"correct": textures.tested(lambda x: features_of(model, x), crops, size)}
+
+
+def searched(study: Study) -> Searched:
+    """The outer problem: how many layers, scales and orientations, by held-out crops."""
     size = study.size
-    tried = sizes_tried(size)
-    found = study.gather(
-        "sizes of the transform", [(one, (size, *one.values())) for one in tried], attempt,
-        code=CODE, **size.some("pixels", "pruned", "restarts"), seed=size.seeds[0],
-    )  # fmt: skip
+    sizes = sizes_to_try(size)
+    found: list[dict[str, np.ndarray]] = []
+    config = size.some("pixels", "pruned", "restarts", "inner") | {"seed": size.seeds[0]}
 
     def told(some: dict[str, int]) -> tuple[float, int]:
-        one = found[tried.index(some)]
-        return float(one["score"]), int(one["kept"])
+        k = sizes.index(some)
+        if k == len(found):  # as many beside each other as may be worse in a row
+            ahead = sizes[k : k + size.patience]
+            found.extend(study.gather(
+                "sizes of the transform", [(one, (size, *one.values())) for one in ahead], attempt,
+                code=CODE, **config,
+            ))  # fmt: skip
+        return float(found[k]["score"]), int(found[k]["kept"])
 
-    # Within a scale more orientations may not help where one more scale does: all are tried.
-    return pruning.search(tried, told, patience=len(tried))
+    best, tried = pruning.search(sizes, told, patience=size.patience)
+    winner = found[sizes.index(best.size)]
+    (tested,) = study.gather(
+        "the size that was found",
+        [({**best.size, "bank": array_hash(*winner.values())},
+          (size, *best.size.values(), winner))],
+        confirm, code=CODE, **size.some("test", "examples"), **config,
+    )  # fmt: skip
+    sums = np.array([float(one["littlewood_paley"]) for one in found[: len(tried)]])
+    return Searched(best, tried, sums, tested["correct"])

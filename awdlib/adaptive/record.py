@@ -11,22 +11,23 @@ import pandas as pd
 from awdlib import metrics
 from awdlib.adaptive import neurons, stability
 from awdlib.adaptive.neurons import SIDE, Predicted
-from awdlib.adaptive.pruning import Pruned
+from awdlib.adaptive.pruning import Pruned, Searched, sizes_to_try
 from awdlib.adaptive.setup import METHODS, POINT, WITHIN, Size
 from awdlib.adaptive.stability import JUDGED, SCATTERINGS, STRENGTHS, Stability
 from awdlib.adaptive.textures import Curves, bank_of, bank_with
 from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import part
-from awdlib.scattering.pruning import Attempt, Relearned
+from awdlib.scattering.pruning import Pruning, Relearned
 
 OVER_CROPS = "95 %, seeds and test crops"
 OVER_IMAGES = "95 %, images"
 ERRORS = ("orientation", "frequency", "filter")  # of what models say of neurons
 LEARNED = ("rotated", "each", "distilled", "orthogonal")
+BENT = {"more": "larger than", "less": "smaller than"}  # of changes, where more is not better
 
 
 def bootstrap(correct: np.ndarray) -> np.ndarray:
-    """Accuracies (samples,) of (seeds, test crops), both drawn anew; the same draws for all.
+    """Means (samples,) of (seeds, test crops), both drawn anew; the same draws for all.
 
     Test crops are the same for every seed, so a drawn crop counts in all of them.
     """
@@ -66,21 +67,35 @@ def table_of_curves(size: Size, curves: Curves) -> pd.DataFrame:
 
 
 def table_of_pruning(found: Pruned) -> pd.DataFrame:
-    """A row for every number of filters left."""
-    removals = [None, *found.path.removals]
+    """A row for every number of filters left, means over seeds; scale and orientation: the first's.
+
+    ``chance`` is what ``agreement`` would be if restarts chose at random.
+    """
     count = len(found.filters)
-    held = found.path.curve()[:, 1]
+    held = np.mean([path.curve()[:, 1] for path in found.paths], axis=0)
     rows = []
-    for k, removal in enumerate(removals):
-        filter_ = (None, None) if removal is None else found.filters[removal.filter]
+    for k in range(count):
+        gone = [path.removals[k - 1] for path in found.paths] if k else []
+        filter_ = found.filters[gone[0].filter] if gone else (None, None)
+        test = accuracy(found.correct[:, k])
         rows.append({
             "left": count - k, "scale": filter_[0], "orientation": filter_[1],
-            "held": float(held[k]), "test": float(found.correct[k].mean()),
-            "random": float(found.random[:, k].mean()),
-            "agreement": None if removal is None else removal.agreement,
+            "held": float(held[k]), "test": test["estimate"], "low": test["low"],
+            "high": test["high"], "random": float(found.random[:, :, k].mean()),
+            "agreement": float(np.mean([one.agreement for one in gone])) if gone else None,
+            "chance": 1 / (count - k + 1) if gone else None,
         })  # fmt: skip
-    empty = {"scale": "Int64", "orientation": "Int64", "agreement": "Float64"}
+    empty = {"scale": "Int64", "orientation": "Int64", "agreement": "Float64", "chance": "Float64"}
     return pd.DataFrame(rows).astype(empty)
+
+
+def table_of_search(tried: Searched) -> pd.DataFrame:
+    """A row a size of the outer search, in the order in which they were tried."""
+    return pd.DataFrame([
+        {"layers": one.size["layers"], "scales": one.size["J"], "orientations": one.size["L"],
+         "filters": one.size["J"] * one.size["L"], "kept": one.kept, "score": one.score}
+        for one in tried.tried
+    ])  # fmt: skip
 
 
 def table_of_neurons(found: Predicted) -> pd.DataFrame:
@@ -97,53 +112,97 @@ def table_of_neurons(found: Predicted) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(dict.fromkeys(("correlation", *ERRORS), "Float64"))
 
 
-def redundant(found: Pruned) -> float:
-    """Largest share of the filters whose removal costs at most `POINT` of test accuracy.
+def lost(found: Pruned, left: np.ndarray) -> dict[str, Any]:
+    """Test accuracy that all filters have and some have not: `left` (seeds, test crops) are right.
 
-    The order of removal comes from held-out crops.
+    Labelled crops have chosen what is left; test crops choose nothing.
     """
-    right = found.correct.mean(1)
-    within = np.flatnonzero(right >= right[0] - POINT)
-    return float(within.max() / len(found.filters))
+    gone = found.correct[:, 0].astype(float) - left
+    return metrics.estimate(float(gone.mean()), bootstrap(gone), gone.shape[1], OVER_CROPS)
 
 
 def lost_with_half(found: Pruned) -> dict[str, Any]:
-    """Test accuracy that goes with the first half of the filters, in the same order."""
-    lost = found.correct[0].astype(float) - found.correct[len(found.filters) // 2]
-    return metrics.over_examples(lost, "95 %, test crops")
+    """Test accuracy that goes with the first half of the filters."""
+    return lost(found, found.correct[:, len(found.filters) // 2])
 
 
-def claims_of(
-    size: Size, curves: Curves, found: Pruned, moved: Stability, predicted: Predicted
-) -> dict[str, Any]:
-    """The quantities of the claims."""
-    small = 0
-    bound = np.concatenate([moved.ratio[name] for name in SCATTERINGS])
-    sums = [
+def chances(path: Pruning) -> list[float]:
+    """How often pairs of restarts would agree by chance before each removal."""
+    start = len(path.kept) + len(path.removals)
+    return [1 / (start - k) for k in range(len(path.removals))]
+
+
+def sums_of(curves: Curves, again: Relearned, tried: Searched) -> list[float]:
+    """Largest Littlewood–Paley sum after any step: of each fit, relearning and size of the search.
+
+    Each is of the filters as they are applied, rounded to the precision of the images.
+    """
+    fits = [
         float(piece["littlewood_paley"]) for (name, _, _), piece in curves.pieces.items()
         if name in LEARNED
     ]  # fmt: skip
+    learned = [float(one.littlewood_paley.max()) for block in again.histories for one in block]
+    return [*fits, *learned, *map(float, tried.sums)]
+
+
+def said_of_learning(size: Size, curves: Curves) -> str:
+    """A sentence on where learned wavelets, shared by rotation, are clearly better than fixed."""
+    better: list[str] = []
+    others: list[str] = []
+    for k, count in enumerate(size.counts):
+        clear = difference(curves, "rotated", "fixed", k)["low"] > 0
+        (better if clear else others).append(str(count))
+    if not better:
+        return "with no number of crops that was tried"
+    where = f"with {listed(better)} crops of each texture"
+    return f"{where}, but not with {listed(others)}" if others else where
+
+
+def listed(words: list[str]) -> str:
+    """``5``, ``5 and 10``, ``5, 10 and 20``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def claims_of(
+    size: Size,
+    curves: Curves,
+    found: Pruned,
+    again: Relearned,
+    tried: Searched,
+    moved: Stability,
+    predicted: Predicted,
+) -> dict[str, Any]:
+    """The quantities of the claims."""
+    small = 0
+    bound = np.concatenate([of[name] for of in (moved.ratio, moved.worst) for name in SCATTERINGS])
+    sums = sums_of(curves, again, tried)
     middle = STRENGTHS.index(JUDGED)
-    bent_less = moved.bent["learned"][middle] - moved.bent["image"][middle]
+    bent = {name: values[middle] for name, values in moved.bent.items()}
     correlation = predicted.correlation
     return {
-        "shift": metrics.over_examples(moved.averaged, OVER_IMAGES),
+        "shift": metrics.over_examples(moved.read["learned"][-1], OVER_IMAGES),
         "expansion": {
             "estimate": float(bound.max()), "low": float(bound.min()), "high": float(bound.max()),
             "n": len(bound), "kind": "range over pairs",
         },
         "littlewood_paley": {
             "estimate": max(sums), "low": min(sums), "high": max(sums), "n": len(sums),
-            "kind": "range over fits",
+            "kind": "range over fits of filters",
         },
         "learned_minus_fixed": difference(curves, "rotated", "fixed", small),
         "learned_minus_fixed_most": difference(curves, "rotated", "fixed", -1),
         "fixed_minus_network": difference(curves, "fixed", "cnn", small),
         "learned_minus_network": difference(curves, "rotated", "cnn", small),
         "distilled_minus_learned": difference(curves, "distilled", "rotated", small),
+        "awd_minus_db5": difference(curves, "awd", "db5", small),
+        "awd_minus_random": difference(curves, "awd", "random", small),
         "awd_minus_fixed": difference(curves, "awd", "fixed", small),
+        "bands_minus_db5": difference(curves, "awd_bands", "db5_bands", small),
+        "orthogonal_minus_db5": difference(curves, "orthogonal", "db5", small),
         "redundant": lost_with_half(found),
-        "bent_minus_image": metrics.over_examples(bent_less, OVER_IMAGES),
+        "lost_at_stop": lost(found, found.at_stop),
+        **{f"bent_minus_{name}": metrics.over_examples(bent["learned"] - bent[name], OVER_IMAGES)
+           for name in ("image", "lowpass", "fourier", "fixed")},
         **tuning_of(predicted),
         "correlation": over_neurons(correlation["learned"], "median"),
         "correlation_minus_fixed": over_neurons(
@@ -191,12 +250,21 @@ def over_neurons(values: np.ndarray, statistic: Literal["mean", "median"]) -> di
 
 
 def shift_of(moved: Stability) -> dict[str, Any]:
-    """Mean change by the smallest shift that was tried, and by one of a whole window."""
+    """Mean change by the smallest shift that was tried, and by one of a whole window.
+
+    ``read`` is of what heads read, of two windows cut from one crop.
+    """
     places = {"small": 0, "window": -1}
+
+    def both(values: np.ndarray) -> dict[str, float]:
+        return {what: float(values[k].mean()) for what, k in places.items()}
+
+    names = ("image", *SCATTERINGS)
     return {what: int(moved.shifts[k]) for what, k in places.items()} | {
-        name: {what: float(moved.shifted[name][k].mean()) for what, k in places.items()}
-        for name in ("image", *SCATTERINGS)
-    }
+        **{name: both(moved.shifted[name]) for name in names},
+        "read": {name: both(moved.read[name]) for name in names},
+        "apart": moved.apart, "averaged": float(moved.averaged.max()),
+    }  # fmt: skip
 
 
 def numbers_of(
@@ -204,13 +272,14 @@ def numbers_of(
     curves: Curves,
     found: Pruned,
     again: Relearned,
-    tried: tuple[Attempt, list[Attempt]],
+    tried: Searched,
     moved: Stability,
     predicted: Predicted,
 ) -> dict[str, Any]:
     """All numbers of the page, nested."""
-    claims = claims_of(size, curves, found, moved, predicted)
-    agreement = [removal.agreement for removal in found.path.removals]
+    claims = claims_of(size, curves, found, again, tried, moved, predicted)
+    agreement = [removal.agreement for path in found.paths for removal in path.removals]
+    blocks = again.prunings
     ways = [float(curves.correct[name][-1].mean()) for name in LEARNED]
     return {
         "data": {
@@ -221,8 +290,15 @@ def numbers_of(
         },
         "size": {
             "pixels": size.pixels, "scales": size.scales, "orientations": size.orientations,
-            "epochs": size.epochs, "restarts": size.restarts, "many": size.many,
-            "pruned": size.pruned, "point": POINT, "within": WITHIN,
+            "updates": size.updates, "network_updates": size.network_updates,
+            "inner": size.inner, "tries": len(size.gammas), "wavelets": size.wavelets,
+            "restarts": size.restarts, "many": size.many, "pruned": size.pruned,
+            "patience": size.patience, "fields": size.fields, "point": POINT,
+            "judged": JUDGED, "within": WITHIN,
+        },
+        "learning": {"helps": said_of_learning(size, curves)},
+        "own_head": {
+            "first": float(curves.own[0].mean()), "last": float(curves.own[-1].mean()),
         },
         "accuracy": {
             name: {str(n): accuracy(correct[k]) for k, n in enumerate(size.counts)}
@@ -234,25 +310,41 @@ def numbers_of(
         },
         "claims": claims,
         "words": {
-            name: metrics.in_words(one)
+            name: metrics.in_words(one, **BENT if name.startswith("bent") else {})
             for name, one in claims.items() if "_minus_" in name
         },
         "pruning": {
-            "filters": len(found.filters), "share": redundant(found),
-            "stopped": len(found.stopped.kept), "agreement": float(np.mean(agreement)),
-            "vetoed": len({n for r in found.stopped.removals for n in r.vetoed}),
-            "start": float(found.correct[0].mean()),
-            "random_half": float(found.random[:, len(found.filters) // 2].mean()),
-            "half": float(found.correct[len(found.filters) // 2].mean()),
-            "blocks": len(again.prunings),
-            "relearned_kept": len(again.prunings[-1].kept) if again.prunings else 0,
+            "filters": len(found.filters),
+            "share": float(np.mean([len(s.removals) for s in found.stopped]) / len(found.filters)),
+            "stopped": metrics.over_range([len(s.kept) for s in found.stopped], "range over seeds"),
+            "agreement": float(np.mean(agreement)),
+            "chance": float(np.mean([c for path in found.paths for c in chances(path)])),
+            "vetoed": float(np.mean([
+                len({n for r in s.removals for n in r.vetoed}) for s in found.stopped
+            ])),
+            "start": float(found.correct[:, 0].mean()),
+            "random_half": float(found.random[:, :, len(found.filters) // 2].mean()),
+            "half": float(found.correct[:, len(found.filters) // 2].mean()),
+            "blocks": len(blocks),
+            "relearned_kept": len(blocks[-1].kept) if blocks else 0,
             "relearned_agreement": float(np.mean(
-                [r.agreement for p in again.prunings for r in p.removals] or [0.0]
+                [r.agreement for p in blocks for r in p.removals] or [0.0]
             )),
+            "relearned_chance": float(np.mean([c for p in blocks for c in chances(p)] or [0.0])),
         },
         "search": {
-            "scales": tried[0].size["J"], "orientations": tried[0].size["L"],
-            "kept": tried[0].kept, "score": tried[0].score, "tried": len(tried[1]),
+            "layers": tried.best.size["layers"], "scales": tried.best.size["J"],
+            "orientations": tried.best.size["L"], "kept": tried.best.kept,
+            "score": tried.best.score, "tried": len(tried.tried), "sizes": len(sizes_to_try(size)),
+            "test": metrics.over_examples(tried.correct, "95 %, test crops"),
+        },
+        "expansion": {
+            "drawn": float(max(moved.ratio[name].max() for name in SCATTERINGS)),
+            "worst": float(max(moved.worst[name].max() for name in SCATTERINGS)),
+        },
+        "bent": {
+            name: float(values[STRENGTHS.index(JUDGED)].mean())
+            for name, values in moved.bent.items()
         },
         "shift": shift_of(moved),
         "neurons": neurons_of(predicted),
@@ -278,7 +370,11 @@ def arrays_of(
 ) -> dict[str, np.ndarray]:
     """Curves, filters and tunings of the page."""
     count, seed = size.counts[-1], size.seeds[0]
-    arrays: dict[str, np.ndarray] = {"strengths": np.array(STRENGTHS), "shifts": moved.shifts}
+    arrays: dict[str, np.ndarray] = {
+        "strengths": np.array(STRENGTHS), "shifts": moved.shifts, "bound": moved.bound,
+    }  # fmt: skip
+    for name, values in moved.read.items():
+        arrays[f"shifted_read_{name}"] = values.mean(1)
     for name in stability.LABELS:
         arrays[f"bent_{name}"] = moved.bent[name].mean(1)
         arrays[f"shifted_{name}"] = moved.shifted[name].mean(1)
@@ -289,9 +385,9 @@ def arrays_of(
     for name, bank in banks.items():
         for what, values in bank.values().items():
             arrays[f"{name}_{what}"] = values.detach().double().numpy()
-    arrays["pruned_test"] = found.correct.mean(1)
-    arrays["pruned_random"] = found.random
-    arrays["pruned_held"] = found.path.curve()[:, 1]
+    arrays["pruned_test"] = found.correct.mean(2)
+    arrays["pruned_random"] = found.random.mean(0)
+    arrays["pruned_held"] = np.mean([path.curve()[:, 1] for path in found.paths], axis=0)
     for name, rar in predicted.rar.items():
         arrays[f"rar_{name}"] = rar
     for name, tuning in {**predicted.tuning, "true": predicted.truth}.items():

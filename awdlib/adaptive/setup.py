@@ -22,9 +22,18 @@ METHODS = {
     "rotated": "learned, shared by rotation",
     "each": "learned, every filter",
     "distilled": "learned, with the network's attributions",
-    "orthogonal": "learned, orthogonal filter",
-    "awd": "AWD's wavelet",
     "cnn": "convolutional network",
+    "db5": "orthogonal, DB5",
+    "orthogonal": "orthogonal, learned from DB5",
+    "random": "orthogonal, best of random ones",
+    "awd": "orthogonal, AWD's wavelet",
+    "db5_bands": "wavelet transform, DB5",
+    "awd_bands": "wavelet transform, AWD's wavelet",
+}
+# Those that differ by how they came about, and not by the family of their filters as well.
+FAMILIES = {
+    "Morlet wavelets, and a network": ("fixed", "rotated", "each", "distilled", "cnn"),
+    "one orthogonal filter": ("db5", "orthogonal", "random", "awd", "db5_bands", "awd_bands"),
 }
 
 
@@ -44,20 +53,30 @@ class Size(Profile):
         Test crops of each texture, the same for all seeds.
     scales, orientations : int
         Of the scattering transform.
-    epochs : int
-        Of filters and heads, at most; patience ends them earlier.
-    network_epochs, distil_epochs : int
-        Of the convolutional network, and of its wavelet.
+    updates, network_updates, distil_updates : int
+        Steps of Adam for filters (at most; patience ends them earlier), for the network, which
+        starts from nothing, and for its wavelet: the same for every number of crops.
     gammas : tuple of float
-        γ of the attribution penalty that are tried; held-out crops choose.
+        γ of the attribution penalty that are tried; held-out crops choose. Whatever else learns has
+        as many tries.
+    wavelets : int
+        γ of AWD's wavelet, and random wavelets, of which cross-validation chooses.
+    examples : int
+        Labelled crops and turns of them that heads see, at most.
     many : int
-        Orientations that pruning begins with.
+        Orientations that learning and pruning in turn begins with.
     pruned : int
         Crops of each texture that pruning sees.
     restarts : int
         Before each removal.
-    deformed, pairs : int
-        Test crops that are deformed; pairs of images whose distance is held against the bound.
+    inner : int
+        Steps for filters between blocks of removals, and for each size of the outer search.
+    patience : int
+        Sizes in a row that are not better, after which the outer search stops.
+    deformed, fields : int
+        Test crops that are deformed; displacements of each.
+    pairs, ascents : int
+        Pairs of images whose distance is held against the bound, and of those that are made worse.
     neurons, movies, frames, repeats : int
         Simulated neurons; sets of movies; frames of a training movie (half as many are held out,
         and as many are tested); how often the test movie is shown.
@@ -71,15 +90,21 @@ class Size(Profile):
     test: int
     scales: int
     orientations: int
-    epochs: int
-    network_epochs: int
-    distil_epochs: int
+    updates: int
+    network_updates: int
+    distil_updates: int
     gammas: tuple[float, ...]
+    wavelets: int
+    examples: int
     many: int
     pruned: int
     restarts: int
+    inner: int
+    patience: int
     deformed: int
+    fields: int
     pairs: int
+    ascents: int
     neurons: int
     movies: int
     frames: int
@@ -89,19 +114,23 @@ class Size(Profile):
 
 SIZES = {
     "smoke": Size(
-        pixels=32, counts=(2, 4), seeds=(1, 2), test=5, scales=2, orientations=4, epochs=2,
-        network_epochs=2, distil_epochs=1, gammas=(0.1,), many=4, pruned=4, restarts=2, deformed=6,
-        pairs=50, neurons=3, movies=1, frames=96, repeats=4, steps=1, dtype=torch.float64,
+        pixels=32, counts=(2, 4), seeds=(1, 2), test=5, scales=2, orientations=4, updates=2,
+        network_updates=4, distil_updates=2, gammas=(0.1,), wavelets=2, examples=48, many=4,
+        pruned=4, restarts=2, inner=1, patience=2, deformed=4, fields=2, pairs=20, ascents=2,
+        neurons=3, movies=1, frames=96, repeats=4, steps=1, dtype=torch.float64,
     ),
     "laptop": Size(
-        pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, epochs=8,
-        network_epochs=40, distil_epochs=20, gammas=(0.1,), many=8, pruned=10, restarts=2,
-        deformed=20, pairs=300, neurons=12, movies=2, frames=4000, repeats=10, steps=4,
+        pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, updates=24,
+        network_updates=600, distil_updates=80, gammas=(0.1,), wavelets=3, examples=960, many=8,
+        pruned=20, restarts=2, inner=8, patience=3, deformed=10, fields=2, pairs=100, ascents=2,
+        neurons=12, movies=2, frames=4000, repeats=10,
+        steps=4,
     ),
     "paper": Size(
         pixels=64, counts=(5, 10, 20, 50, 100), seeds=(1, 2, 3, 4, 5), test=200, scales=3,
-        orientations=8, epochs=20, network_epochs=80, distil_epochs=40, gammas=(0.1, 1.0),
-        many=12, pruned=20, restarts=5, deformed=100, pairs=1000, neurons=20, movies=5,
+        orientations=8, updates=64, network_updates=1200, distil_updates=300, gammas=(0.1, 1.0),
+        wavelets=5, examples=1600, many=12, pruned=40, restarts=5, inner=24, patience=4,
+        deformed=40, fields=4, pairs=1000, ascents=10, neurons=20, movies=5,
         frames=12000, repeats=20, steps=20,
     ),
 }  # fmt: skip

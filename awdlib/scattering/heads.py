@@ -5,7 +5,8 @@ The index of Abbasi-Asl and Yu (2017), on held-out *training* examples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ class RidgeHead:
     Attributes
     ----------
     left : torch.Tensor of bool, shape (features,)
+        Which are left.
     y_held : torch.Tensor
 
     Raises
@@ -67,7 +69,7 @@ class RidgeHead:
             targets = as_columns(y).double()
         else:
             classes = int(max(y.max(), self.y_held.max())) + 1
-            targets = torch.nn.functional.one_hot(y, classes).double()
+            targets = torch.nn.functional.one_hot(y.long(), classes).double()
         self._offset = targets.mean(0)
         gram = z.T @ z + alpha * torch.eye(z.shape[1], dtype=z.dtype)
         self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
@@ -121,7 +123,71 @@ class RidgeHead:
         return index[self.left[index]]
 
 
-def car(head: RidgeHead, groups: Groups, *, refit: bool = True) -> dict[int, float]:
+class Head(Protocol):
+    """What pruning asks: `RidgeHead`, or several of them as one."""
+
+    y_held: Tensor
+
+    @property
+    def left(self) -> Tensor:
+        """Which features are left, (features,)."""
+
+    def predict(self) -> Tensor:
+        """Outputs for the held-out examples, (examples, outputs)."""
+
+    def score(self) -> float:
+        """Held-out accuracy or R²."""
+
+    def without(self, groups: Groups, *, refit: bool = True) -> dict[int, Tensor]:
+        """Held-out outputs without each group in turn."""
+
+    def remove(self, group: np.ndarray) -> None:
+        """Take features away and refit the rest."""
+
+
+class FoldedHead:
+    """The heads of a cross-validation as one: each speaks for the examples that it has not seen.
+
+    Parameters
+    ----------
+    heads : sequence of RidgeHead
+        One a fold, whose held-out examples are those that the fold leaves out.
+
+    Attributes
+    ----------
+    y_held : torch.Tensor
+        Of all folds, one after the other.
+    """
+
+    def __init__(self, heads: Sequence[RidgeHead]):
+        self.heads = heads
+        self.y_held = torch.cat([head.y_held for head in heads])
+
+    @property
+    def left(self) -> Tensor:
+        """Which features are left, (features,)."""
+        return self.heads[0].left
+
+    def predict(self) -> Tensor:
+        """Outputs for all examples, (examples, outputs)."""
+        return torch.cat([head.predict() for head in self.heads])
+
+    def score(self) -> float:
+        """Cross-validated accuracy or R²."""
+        return score(self.predict(), self.y_held)
+
+    def without(self, groups: Groups, *, refit: bool = True) -> dict[int, Tensor]:
+        """Outputs for all examples without each group in turn; as of `RidgeHead`."""
+        found = [head.without(groups, refit=refit) for head in self.heads]
+        return {name: torch.cat([one[name] for one in found]) for name in groups}
+
+    def remove(self, group: np.ndarray) -> None:
+        """Take features away and refit the rest, in every fold."""
+        for head in self.heads:
+            head.remove(group)
+
+
+def car(head: Head, groups: Groups, *, refit: bool = True) -> dict[int, float]:
     """CAR index of each filter: the held-out accuracy lost without it; for a regression RAR, R².
 
     CAR(j) = score(all) − score(all but j) (Abbasi-Asl and Yu 2017, Sec. 2.2). Negative where the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from awdlib.adam import Adam
 from awdlib.ledger import load_state, state_of
-from awdlib.scattering.banks import rescale
+from awdlib.scattering.banks import at_least_one, rescale
 from awdlib.scattering.spectra import filtered
 from awdlib.scattering.transform import Scattering, pooled
 
@@ -137,6 +137,8 @@ class History:
         Of the held-out examples after each epoch: loss, and accuracy or R².
     best : int
         The epoch, from 0, whose parameters were kept.
+
+    An epoch is once through the examples, or as many steps as `fit` was told.
     """
 
     loss: np.ndarray
@@ -171,6 +173,8 @@ def fit(
     epochs: int = 100,
     patience: int = 20,
     batch_size: int = 64,
+    every: int | None = None,
+    augment: Callable[[Tensor, int], Tensor] | None = None,
     gradients: Tensor | None = None,
     gamma: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
@@ -192,6 +196,14 @@ def fit(
         Of the head's start and the shuffling.
     lr_filters, lr_head : float
         With `lr_filters` 0, features are computed once and only the head learns.
+    epochs, patience : int
+        At most so many; stop after so many without a smaller held-out loss.
+    every : int, optional
+        Steps that make an epoch, so that few and many examples get as many steps and as many looks
+        at the held-out ones; by default an epoch is once through the examples.
+    augment : callable, optional
+        Of a batch and a whole number that is drawn for every step: the batch changed, for instance
+        turned. Gradients are changed alike, so they must turn with their examples.
     gradients : torch.Tensor, optional, of the shape of `x`
         A teacher's gradients by its inputs, computed once (`awdlib.attribution.input_gradients`).
     gamma : float
@@ -204,7 +216,12 @@ def fit(
         the loss stops being finite.
     """
     filters = [p for p in model.scattering.parameters() if p.requires_grad and lr_filters > 0]
+    at_least_one(epochs=epochs, patience=patience, batch_size=batch_size)
+    if every is not None:
+        at_least_one(every=every)
     _check(model, x, y, x_held, y_held, bool(filters), gradients, gamma)
+    if augment and not filters:
+        raise ValueError("augment changes examples: without lr_filters their features are fixed")
     # What does not change is not computed again.
     shown = (lambda a: a) if filters else _in_parts(model.features)
     with torch.no_grad():
@@ -219,13 +236,20 @@ def fit(
     held_loss: list[float] = []
     held_score: list[float] = []
     best = 0
+    batches = _batches(len(x), batch_size, seed)
+    turns = np.random.default_rng([seed, len(x)])
     for epoch in range(epochs):
-        order = torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(len(x)))
-        for index in order.to(x.device).split(batch_size):
-            value = loss(outputs(inputs[index]), y[index])
+        for _ in range(every or -(-len(x) // batch_size)):
+            index = next(batches).to(x.device)
+            turn = int(turns.integers(2**31))
+
+            def batch(a: Tensor, index: Tensor = index, turn: int = turn) -> Tensor:
+                return augment(a[index], turn) if augment else a[index]
+
+            value = loss(outputs(batch(inputs)), y[index])
             penalty = value.new_zeros(())
             if gamma and gradients is not None:
-                penalty = gamma * attribution_spread(model.scattering, gradients[index])
+                penalty = gamma * attribution_spread(model.scattering, batch(gradients))
             found = torch.autograd.grad(value + penalty, parameters, allow_unused=True)
             for parameter, gradient, adam in zip(parameters, found, adams, strict=True):
                 if gradient is None:
@@ -235,7 +259,7 @@ def fit(
                 adam.step(gradient)
             if not all(torch.isfinite(parameter).all() for parameter in parameters):
                 raise ValueError(_DIVERGED.format(epoch + 1))
-            largest = _sum_after_step(model.scattering) if filters or not steps else steps[-1][2]
+            largest = _sum_after_step(model.scattering, x) if filters or not steps else steps[-1][2]
             steps.append((value.item(), penalty.item(), largest))
         with torch.no_grad():
             predicted = _in_parts(outputs)(held)
@@ -261,9 +285,11 @@ def attribution_spread(scattering: Scattering, gradients: Tensor) -> Tensor:
     """How widely a teacher's attributions are spread over the wavelets: AWD's idea, scale-free.
 
     R = mean over examples of ‖a‖₁ / (√N ‖a‖₂), with a = (G ⋆ ψ_λ)_λ, all N numbers of one example
-    at full size. G is the teacher's gradient by its input; for a tight frame (a Littlewood–Paley
-    sum of 1) a is its gradient by the wavelet coefficients, (Ψ⁻¹)ᵀG. R lies in (0, 1] and is
-    smallest where few coefficients hold all of it; the norm below makes shrinking a filter useless.
+    at full size. G is the teacher's gradient by its input, and a is linear in it: these are not
+    attributions of scattering coefficients, which are moduli. Only for a tight frame (a
+    Littlewood–Paley sum of 1 everywhere, as orthogonal filters have) is a the gradient by the
+    wavelet coefficients, (Ψ⁻¹)ᵀG; Morlet wavelets are near to one. R lies in (0, 1] and is smallest
+    where few coefficients hold all of it; the norm below makes shrinking a filter useless.
 
     Parameters
     ----------
@@ -300,9 +326,19 @@ def jitter(module: nn.Module, spread: float, seed: int) -> None:
             parameter.add_(spread * noise.to(parameter))
 
 
-def _sum_after_step(scattering: Scattering) -> float:
+def _batches(count: int, size: int, seed: int) -> Iterator[Tensor]:
+    """Places of examples, shuffled anew whenever all have been seen, without end."""
+    pass_ = 0
+    while True:
+        order = np.random.default_rng([seed, pass_]).permutation(count)
+        yield from torch.from_numpy(order).split(size)
+        pass_ += 1
+
+
+def _sum_after_step(scattering: Scattering, like: Tensor) -> float:
+    """Of the filters as they are applied to such examples, rounded to their precision."""
     with torch.no_grad():
-        largest = float(scattering.littlewood_paley_max())
+        largest = float(scattering.littlewood_paley_max(like))
     if scattering.rescale and not largest <= 1 + TOLERANCE:
         raise ValueError(f"the Littlewood–Paley sum reached {largest}: lower lr_filters")
     return largest
@@ -339,7 +375,16 @@ def _check(
             f"{len(x)} training examples have {len(y)} targets, {len(x_held)} held-out ones "
             f"{len(y_held)}: both need as many, and at least one"
         )
+    for name, a in (("x", x), ("x_held", x_held), ("y", y), ("y_held", y_held)):
+        bad = int((~torch.isfinite(a)).reshape(len(a), -1).any(1).sum())
+        if bad:
+            raise ValueError(f"{name} is not finite in {bad} of {len(a)} examples: leave them out")
     outputs = model.head.out_features
+    if not y.is_floating_point() and (y.dtype, y_held.dtype) != (torch.int64, torch.int64):
+        raise ValueError(
+            f"classes are of type int64, not {y.dtype} and held out {y_held.dtype}: "
+            "y.long() makes them so"
+        )
     if y.is_floating_point():
         if as_columns(y).shape[1] != outputs:
             raise ValueError(f"the model has {outputs} outputs, y {as_columns(y).shape[1]} targets")

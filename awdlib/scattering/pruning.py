@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from awdlib.ledger import joined, part
-from awdlib.scattering.heads import Groups, RidgeHead, filter_groups
+from awdlib.scattering.heads import Groups, Head, RidgeHead, filter_groups
 from awdlib.scattering.learn import History, ScatteringModel, fit, score
 
 
@@ -31,7 +32,8 @@ class Removal:
     index : list of float
         Its CAR (or RAR) in each restart.
     agreement : float
-        Share of the restarts in which no other filter has a smaller index.
+        Share of the pairs of restarts that by themselves would remove one and the same filter; 1
+        for a single restart. Of n filters, chance alone makes 1/n of all pairs agree.
     vetoed : list of int
         Filters whose mean index is within the tolerance, and that of some restart is not.
     score : list of float
@@ -114,7 +116,7 @@ def restarts(
 
 
 def prune(
-    heads: Sequence[RidgeHead],
+    heads: Sequence[Head],
     groups: Groups,
     *,
     tol: float | None = 0.0,
@@ -130,7 +132,7 @@ def prune(
 
     Parameters
     ----------
-    heads : sequence of RidgeHead
+    heads : sequence of RidgeHead or FoldedHead
         One a restart: from `restarts`, or each of other learned filters. Changed in place.
     groups : mapping
         From `heads.filter_groups` or `heads.channel_groups`.
@@ -157,7 +159,7 @@ def prune(
         within = np.ones(len(left), bool) if tol is None else (index <= tol + 1e-12).all(0)
         if not within.any():
             break
-        order = np.lexsort((change, mean.round(12)))
+        order = np.lexsort((change.mean(0), mean.round(12)))
         chosen = next(int(k) for k in order if within[k])
         before = [head.score() for head in heads]
         after = [s - index[r, chosen] for r, s in enumerate(before)]
@@ -165,12 +167,11 @@ def prune(
             break
         for head in heads:
             head.remove(left[names[chosen]])
-        smallest = index[:, chosen] <= index.min(1) + 1e-12
         removals.append(
             Removal(
                 filter=names[chosen],
                 index=index[:, chosen].tolist(),
-                agreement=float(smallest.mean()),
+                agreement=_agreement(index, change),
                 vetoed=[n for n, m, w in zip(names, mean, within, strict=True)
                         if tol is not None and m <= tol and not w],
                 score=[head.score() for head in heads],
@@ -181,15 +182,25 @@ def prune(
     return Pruning(start, removals, list(left))
 
 
-def _indices(heads: Sequence[RidgeHead], groups: Groups, refit: bool) -> tuple[Any, Any]:
-    """Index (restarts, groups), and the mean squared change of the outputs (groups,)."""
-    index, change = [], np.zeros(len(groups))
+def _agreement(index: np.ndarray, change: np.ndarray) -> float:
+    """Share of the pairs of restarts with one choice; equal indices are no agreement by themselves.
+
+    Among filters of equal index, each restart takes the one that changes its own outputs least.
+    """
+    own = [np.lexsort((c, i.round(12)))[0] for i, c in zip(index, change, strict=True)]
+    pairs = [a == b for a, b in combinations(own, 2)]
+    return float(np.mean(pairs)) if pairs else 1.0
+
+
+def _indices(heads: Sequence[Head], groups: Groups, refit: bool) -> tuple[Any, Any]:
+    """Index, and mean squared change of the outputs, both (restarts, groups)."""
+    index, change = [], []
     for head in heads:
         whole, predicted = head.score(), head.predict()
         outputs = head.without(groups, refit=refit).values()
         index.append([whole - score(p, head.y_held) for p in outputs])
-        change += [float(((p - predicted) ** 2).mean()) / len(heads) for p in outputs]
-    return np.array(index), change
+        change.append([float(((p - predicted) ** 2).mean()) for p in outputs])
+    return np.array(index), np.array(change)
 
 
 @dataclass(frozen=True)
@@ -321,6 +332,7 @@ def search(
     gain: float = 0.0,
     patience: int = 2,
     history: Path | None = None,
+    data: str = "",
 ) -> tuple[Attempt, list[Attempt]]:
     """The outer problem, max over L, O₁, …, Oₙ: try sizes in turn until they stop helping.
 
@@ -336,6 +348,10 @@ def search(
         Sizes in a row that are not better, after which to stop.
     history : pathlib.Path, optional
         JSON, written after every size; sizes that it holds already are not tried again.
+    data : str
+        What the attempts are made on and how, for instance `awdlib.ledger.array_hash` of the
+        examples: attempts on other data may be in one history, and are not taken for these.
+        Needed with `history`.
 
     Returns
     -------
@@ -346,22 +362,26 @@ def search(
     Raises
     ------
     ValueError
-        If there is no size to try.
+        If there is no size to try, or a history without a word on the data.
     """
-    known: list[Attempt] = []
+    if history is not None and not data:
+        raise ValueError("a history needs data, a text that tells one data set from another")
+    known: list[tuple[str, Attempt]] = []
     if history is not None and history.exists():
-        known = [Attempt(**a) for a in json.loads(history.read_text(encoding="utf-8"))]
+        stored = json.loads(history.read_text(encoding="utf-8"))
+        known = [(a.pop("data", ""), Attempt(**a)) for a in stored]
     tried: list[Attempt] = []
     best, worse = None, 0
     for size in sizes:
-        found = next((a for a in known if a.size == size), None)
+        found = next((a for of, a in known if a.size == size and of == data), None)
         if found is None:
             value, kept = attempt(size)
             found = Attempt(dict(size), float(value), int(kept))
-            known.append(found)
+            known.append((data, found))
             if history is not None:
                 part = history.with_name(history.name + ".part")
-                part.write_text(json.dumps([asdict(a) for a in known], indent=1), encoding="utf-8")
+                listed = [{"data": of, **asdict(a)} for of, a in known]
+                part.write_text(json.dumps(listed, indent=1), encoding="utf-8")
                 part.replace(history)
         tried.append(found)
         if best is None or found.score > best.score + gain:

@@ -188,14 +188,24 @@ class Scattering(nn.Module):
             self._cached = (key, one, two)
         return one, two
 
-    def littlewood_paley_max(self) -> Tensor:
+    def littlewood_paley_max(self, like: Tensor | None = None) -> Tensor:
         """Largest Littlewood–Paley sum of what this module applies, rescaled or not.
 
         The largest over frequencies, orders and the resolutions at which the order is applied; at
         each, over all filters that are used there or could be if `keep` were all true. Where it is
         at most 1, no two inputs come further apart: ‖Φf − Φh‖ ≤ ‖Pf − Ph‖, P being the padding.
-        With circular padding that is ‖f − h‖; mirrored edges are counted twice on the right.
+        With circular padding that is ‖f − h‖; mirrored edges are counted twice on the right. It is
+        about the coefficients themselves: no bound holds for their logarithms.
+
+        Parameters
+        ----------
+        like : torch.Tensor, optional
+            Of the filters as they are applied to such inputs, rounded to their precision; by
+            default in the precision of the parameters.
         """
+        if like is not None:
+            exact = torch.zeros((), dtype=torch.float64, device=like.device)
+            return self._bound(*([f.to(exact) for f in some] for some in self.filters(like)))
         one, two = self._unscaled()
         bound = self._bound(one, two)
         if self.rescale:
