@@ -97,8 +97,8 @@ def too_wide(chapter: str, accepted: results.Results, rows: list[Tolerance]) -> 
 
 def mutants(
     chapter: str, old: dict[str, np.ndarray], rows: list[Tolerance], most: int = 50
-) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yield everything again and again, each time with one value moved by three tolerances.
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each value again and again, each time moved in one place by three tolerances.
 
     Every number and every cell of a table; of an array with more than `most` elements, so many.
     """
@@ -114,4 +114,4 @@ def mutants(
             moved.flat[i] += 3 * row.allows(wide.flat[i])
             if moved.flat[i] == wide.flat[i]:  # a tolerance of nothing, or lost in rounding
                 moved.flat[i] = np.nextafter(wide.flat[i].real, np.inf)
-            yield key, old | {key: moved}
+            yield key, moved

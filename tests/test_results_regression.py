@@ -53,7 +53,13 @@ def test_each_value_moved_by_three_tolerances_is_noticed(chapter, tolerances):
     old = accepted(chapter)
     mutants = list(regression.mutants(chapter, old, tolerances))
     assert {key for key, _ in mutants} == {key for key in old if old[key].dtype.kind in "fc"}
-    missed = [k for k, mutant in mutants if blamed(chapter, old, mutant, tolerances) != {k}]
+    assert blamed(chapter, old, old, tolerances) == set()
+    # values are compared one by one, so the thousands that did not move need no second look
+    missed = [
+        key
+        for key, moved in mutants
+        if blamed(chapter, {key: old[key]}, {key: moved}, tolerances) != {key}
+    ]
     assert missed == []
 
 
@@ -102,14 +108,15 @@ def test_every_kind_of_value_has_its_mutant_and_is_blamed(toy):
     mutants = list(regression.mutants("toy", old, ROWS))
     keys = ["r2", "sd", "h.0", "h.1", "tables.t.r2", *["arrays.map"] * 6]
     assert [key for key, _ in mutants] == keys
-    assert [blamed("toy", old, mutant, ROWS) for _, mutant in mutants] == [{key} for key in keys]
+    found = [blamed("toy", old, old | {key: moved}, ROWS) for key, moved in mutants]
+    assert found == [{key} for key in keys]
 
 
 def test_a_mutant_moves_even_where_the_tolerance_is_nothing(toy):
     exact = [regression.Tolerance("*", "*", 0.0, 0.0, "", "exact")]
     old = regression.values(toy)
-    for key, mutant in regression.mutants("toy", old, exact):
-        assert blamed("toy", old, mutant, exact) == {key}
+    for key, moved in regression.mutants("toy", old, exact):
+        assert blamed("toy", old, old | {key: moved}, exact) == {key}
 
 
 @pytest.mark.parametrize(
