@@ -9,6 +9,8 @@ TORCH    ?= torch==2.13.0
 
 # Threads that spin while they wait make small steps many times slower on a busy machine.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Containers often forbid compiled modules; then each process compiles all of torch again.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check

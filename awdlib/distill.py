@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import pi, sqrt
 from typing import Any, get_args
 
+import numpy as np
 import torch
 
 from awdlib import attribution, batches, dwt, filters
@@ -265,8 +266,8 @@ def _broadcast(
     shapes = [tuple(t.shape) for t in (*numbers, seeds, h[..., 0])]
     shapes += [networks] if networks else []
     try:
-        shape = torch.broadcast_shapes(*shapes)
-    except RuntimeError as error:
+        shape = np.broadcast_shapes(*shapes)  # torch's loads SymPy for it: seconds
+    except ValueError as error:
         raise ValueError(
             "lam, gamma, seed, start and networks must be single or equally many, not "
             + ", ".join(str(s) for s in shapes)
