@@ -7,6 +7,7 @@ wavelets, and over samples or pixels themselves.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from awdlib import controls, metrics
+from awdlib import controls, metrics, networks, resnet
 from awdlib.clathrin.setup import PUBLISHED
 from awdlib.clathrin.teachers import train_lstm
 from awdlib.distill import distill
 from awdlib.experiments import Signals
 from awdlib.explaining.setup import Study
-from awdlib.ledger import gather
+from awdlib.explaining.study import CODE as MASKS
+from awdlib.ledger import array_hash, state_of
 from awdlib.lensing import setup as lensing_setup
 from awdlib.lensing import study as lensing
 from awdlib.masks import evaluate, optimise
 from awdlib.masks.distortion import ask, expected_distortion
 from awdlib.masks.domains import Domain, Pixels, Wavelets
-from awdlib.progress import progress
 from awdlib.threads import one_thread
 
+CODE = (*MASKS, evaluate, networks, resnet, sys.modules[__name__])
 LEVEL = 4
 LAM = 0.1  # of the masks, in units of the prediction's variance
 LABELS = {"awd": "AWD", "db5": "DB5", "random": "random wavelets", "samples": "samples or pixels"}
@@ -111,12 +113,17 @@ def compare(
     with torch.no_grad(), one_thread():
         out = network(x)
     spread = float((out if out.ndim == 1 else out[:, target]).std())
-    settings = {"steps": size.steps, "samples": size.samples, "lr": size.lr}
+    settings: dict[str, Any] = {"steps": size.steps, "samples": size.samples, "lr": size.lr}
     every = domains_of(tuple(x.shape[1:]), h, size.random_wavelets)
-    pieces = gather(
-        None, [({}, (network, x, domain, target, spread, settings)) for _, domain in every],
-        explain_one, executor=study.executor, progress=progress(f"masks of {what}"),
-    )  # fmt: skip
+    key = {"network": array_hash(*state_of(network).values()), "examples": array_hash(x.numpy())}
+    tasks = [
+        (key | {"wavelet": array_hash(h.numpy()), "domain": k, "target": target},
+         (network, x, domain, target, spread, settings))
+        for k, (_, domain) in enumerate(every)
+    ]  # fmt: skip
+    pieces = study.gather(
+        "own masks", tasks, explain_one, code=CODE, what=f"masks of {what}", **settings
+    )
     return _summed(every, [piece["restored"] for piece in pieces], what)
 
 
