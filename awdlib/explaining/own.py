@@ -20,7 +20,6 @@ from awdlib import controls, metrics
 from awdlib.clathrin.setup import PUBLISHED
 from awdlib.clathrin.teachers import train_lstm
 from awdlib.distill import distill
-from awdlib.experiments import Signals
 from awdlib.explaining.setup import Study
 from awdlib.ledger import gather
 from awdlib.lensing import setup as lensing_setup
@@ -29,6 +28,7 @@ from awdlib.masks import evaluate, optimise
 from awdlib.masks.distortion import ask, expected_distortion
 from awdlib.masks.domains import Domain, Pixels, Wavelets
 from awdlib.progress import progress
+from awdlib.selection import Signals
 from awdlib.threads import one_thread
 
 LEVEL = 4
