@@ -28,7 +28,8 @@ from awdlib.scattering.banks import Bank
 from awdlib.scattering.heads import FoldedHead, Groups, RidgeHead, filter_groups
 from awdlib.scattering.learn import History, ScatteringModel, jitter
 from awdlib.scattering.morlet import Morlet2d
-from awdlib.scattering.pruning import Attempt, Pruning, Relearned
+from awdlib.scattering.pruning import Pruning, Relearned
+from awdlib.scattering.sizes import Attempt, search
 from awdlib.threads import one_thread, reuse_memory
 
 RANDOM = 20  # orders of removal that chance makes, for each seed
@@ -321,7 +322,7 @@ def searched(study: Study) -> Searched:
             ))  # fmt: skip
         return float(found[k]["score"]), int(found[k]["kept"])
 
-    best, tried = pruning.search(sizes, told, patience=size.patience)
+    best, tried = search(sizes, told, patience=size.patience)
     winner = found[sizes.index(best.size)]
     (tested,) = study.gather(
         "the size that was found",
