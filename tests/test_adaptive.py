@@ -9,14 +9,26 @@ import pandas as pd
 import pytest
 import torch
 
-from awdlib import paper, store
-from awdlib.adaptive import neurons, printed, pruning, record, setup, stability, textures
+from awdlib import networks, paper, store
+from awdlib.adaptive import (
+    judging,
+    neurons,
+    printed,
+    pruning,
+    record,
+    setup,
+    stability,
+    teacher,
+    textures,
+)
 from awdlib.adaptive.setup import METHODS, Study
 from awdlib.datasets.neurons import SPLITS, draw_neurons
 from awdlib.datasets.neurons import record as record_neurons
 from awdlib.datasets.recordings import Recording, load_recording
 from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import part, state_of
+from awdlib.networks import SmallCNN
+from awdlib.scattering import learn
 from awdlib.scattering.learn import ScatteringModel
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.tuning import octaves, orientation_error, tuning
@@ -44,7 +56,7 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def crops():
-    return textures.draw(2, 1, TINY)
+    return judging.draw(2, 1, TINY)
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +148,12 @@ def test_relearning_goes_on_where_it_was_stopped(work, again, monkeypatch):
 
 
 def test_test_crops_are_the_same_for_all_and_held_ones_half_as_many(crops):
-    other = textures.draw(8, 2, TINY)
+    other = judging.draw(8, 2, TINY)
     assert torch.equal(crops.x_test, other.x_test)
     assert len(crops.x) == 2 * CLASSES
     assert len(crops.x_held) == CLASSES
     assert len(other.x_held) == 4 * CLASSES
-    assert len(textures.cut("held", 100, 1, TINY)[0]) == textures.HELD_MOST * CLASSES
+    assert len(judging.cut("held", 100, 1, TINY)[0]) == judging.HELD_MOST * CLASSES
     assert not torch.equal(crops.x, other.x[: len(crops.x)])
 
 
@@ -184,11 +196,11 @@ def test_each_network_is_trained_once_for_all_that_need_it(monkeypatch):
 
 
 def test_a_network_comes_back_from_its_state(crops):
-    network = textures.network_for(crops, 1, TINY)
-    again = textures.network_of(state_of(network), TINY)
-    x = textures.coloured(crops.x_test)
+    network = teacher.network_for(crops, 1, TINY)
+    again = teacher.network_of(state_of(network), TINY)
+    x = judging.coloured(crops.x_test)
     assert torch.equal(again(x), network(x))
-    assert torch.equal(textures.attributions(again, crops), textures.attributions(network, crops))
+    assert torch.equal(teacher.attributions(again, crops), teacher.attributions(network, crops))
     with pytest.raises(ValueError, match="awd learns from a network's attributions"):
         textures.fit("awd", crops, 1, TINY)
 
@@ -203,37 +215,37 @@ def test_filters_that_learned_are_found_again(curves):
 
 def test_attributions_are_gradients_of_each_crops_own_logit(crops):
     torch.manual_seed(0)
-    network = textures.SmallCNN(CLASSES).double().eval()
-    found = textures.attributions(network, crops)
+    network = SmallCNN(CLASSES).double().eval()
+    found = teacher.attributions(network, crops)
     step = torch.zeros_like(crops.x)
     step[3, 0, 10, 12] = 1e-5
 
     def own(x: torch.Tensor) -> torch.Tensor:
-        turns = [network(textures.coloured(textures.turned(x, k))) for k in range(8)]
+        turns = [network(judging.coloured(judging.turned(x, k))) for k in range(8)]
         return torch.stack(turns).mean(0)[3, crops.y[3]]
 
     with torch.no_grad():
         want = (own(crops.x + step) - own(crops.x - step)) / 2e-5
     torch.testing.assert_close(found[3, 0, 10, 12], want, rtol=1e-4, atol=1e-9)
-    turned = textures.attributions(network, replace(crops, x=textures.turned(crops.x, 6)))
-    torch.testing.assert_close(turned, textures.turned(found, 6))
+    turned = teacher.attributions(network, replace(crops, x=judging.turned(crops.x, 6)))
+    torch.testing.assert_close(turned, judging.turned(found, 6))
 
 
 def test_a_square_has_eight_turns():
     x = torch.arange(9).reshape(1, 1, 3, 3)
-    turns = {tuple(textures.turned(x, k).flatten().tolist()) for k in range(8)}
+    turns = {tuple(judging.turned(x, k).flatten().tolist()) for k in range(8)}
     assert len(turns) == 8
-    assert torch.equal(textures.turned(x, 0), x)
-    assert torch.equal(textures.turned(x, 13), textures.turned(x, 5))
-    assert textures.copies_for(6, TINY) == 8
-    assert textures.copies_for(TINY.examples, TINY) == 1
+    assert torch.equal(judging.turned(x, 0), x)
+    assert torch.equal(judging.turned(x, 13), judging.turned(x, 5))
+    assert judging.copies_for(6, TINY) == 8
+    assert judging.copies_for(TINY.examples, TINY) == 1
 
 
 def test_heads_choose_without_the_test_crops(crops):
     model = textures.model_of(textures.bank_of("fixed", TINY), TINY)
 
-    def predicted(crops: textures.Crops) -> torch.Tensor:
-        return textures.head_for(lambda x: textures.features_of(model, x), crops, TINY).predict()
+    def predicted(crops: judging.Crops) -> torch.Tensor:
+        return judging.head_for(lambda x: judging.features_of(model, x), crops, TINY).predict()
 
     plain = predicted(crops)
     torch.testing.assert_close(predicted(replace(crops, y_test=crops.y_test.flip(0))), plain)
@@ -245,7 +257,7 @@ def test_heads_choose_without_the_test_crops(crops):
 
 
 def test_turns_of_one_crop_are_in_one_fold(crops):
-    found = textures.known(lambda x: x.mean((2, 3)), crops, TINY)
+    found = judging.known(lambda x: x.mean((2, 3)), crops, TINY)
     count = len(crops.x) + len(crops.x_held)
     assert len(found.y) == len(found.fold) == len(found.features) == 2 * count
     assert torch.equal(found.fold[:count], found.fold[count:])
@@ -258,15 +270,15 @@ def test_as_many_steps_and_tries_for_all(crops, monkeypatch):
 
     def fit(model, x, y, x_held, y_held, **options):
         taught.append((options["gamma"], options["every"] * options["epochs"]))
-        return textures.learn.History(*np.ones((5, 1)), best=0)
+        return learn.History(*np.ones((5, 1)), best=0)
 
     def train(model, *crops, epochs, **options):
         many.append(epochs)
         return [1.0]
 
-    monkeypatch.setattr(textures.learn, "fit", fit)
-    monkeypatch.setattr(textures.networks, "train", train)
-    network = textures.network_for(crops, 1, replace(size, network_updates=6))
+    monkeypatch.setattr(learn, "fit", fit)
+    monkeypatch.setattr(networks, "train", train)
+    network = teacher.network_for(crops, 1, replace(size, network_updates=6))
     assert many == [6, 6]  # of one batch
     for method in ("rotated", "distilled"):
         textures.fit(method, crops, 1, size, network)
@@ -276,8 +288,8 @@ def test_as_many_steps_and_tries_for_all(crops, monkeypatch):
 def test_bands_of_the_wavelet_transform_by_hand():
     x = torch.zeros(2, 1, 16, 16).double()
     x[1] = 1
-    found = textures.band_features(torch.ones(2).double() / 2**0.5, 1, x)
-    assert found.shape == (2, 4 * (textures.LARGEST + 1))
+    found = judging.band_features(torch.ones(2).double() / 2**0.5, 1, x)
+    assert found.shape == (2, 4 * (judging.LARGEST + 1))
     assert (found[0].exp() < 1e-5).all()  # nothing in any band
     large = found[1].exp().reshape(4, -1) > 1
     assert large.all(1).sum() == 1  # Haar's mean of ones is 2, its details are 0
@@ -345,11 +357,11 @@ def test_more_layers_scales_and_orientations_come_later():
 
 def test_learning_from_a_ledger_is_learning(again):
     """As `prune_and_learn` does it by itself, one restart after the other."""
-    drawn = textures.draw(TINY.pruned, 1, TINY)
+    drawn = judging.draw(TINY.pruned, 1, TINY)
     plain = pruning.pruning.prune_and_learn(
         lambda seed: pruning.start_of(TINY, seed), drawn.x, drawn.y, drawn.x_held, drawn.y_held,
         restarts=2, block=TINY.many, seed=1, epochs=TINY.inner, every=1, batch_size=32,
-        lr_filters=textures.LR, augment=textures.turned,
+        lr_filters=textures.LR, augment=judging.turned,
     )  # fmt: skip
     assert again.prunings == plain.prunings
     x = drawn.x_test[:4]

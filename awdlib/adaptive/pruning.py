@@ -11,16 +11,9 @@ import numpy as np
 import torch
 
 from awdlib.adaptive import textures
+from awdlib.adaptive.judging import FOLDS, cut, draw, features_of, tested
 from awdlib.adaptive.setup import Size, Study
-from awdlib.adaptive.textures import (
-    FOLDS,
-    SPREAD,
-    cut,
-    draw,
-    features_of,
-    model_of,
-    update,
-)
+from awdlib.adaptive.textures import SPREAD, model_of, update
 from awdlib.datasets.textures import SPLITS, TEXTURES
 from awdlib.ledger import array_hash, joined, load_state, part, state_of
 from awdlib.scattering import pruning
@@ -302,7 +295,7 @@ def confirm(
         model = model_of(bank, size, layers)
         model.scattering.keep = piece["keep"].tolist()
         crops = draw(size.pruned, size.seeds[0], size)
-    return {"correct": textures.tested(lambda x: features_of(model, x), crops, size)}
+    return {"correct": tested(lambda x: features_of(model, x), crops, size)}
 
 
 def searched(study: Study) -> Searched:
