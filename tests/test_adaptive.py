@@ -15,6 +15,7 @@ from awdlib.adaptive import (
     neurons,
     printed,
     pruning,
+    readouts,
     record,
     setup,
     stability,
@@ -454,7 +455,7 @@ def test_readouts_find_latency_and_weights():
     rng = np.random.default_rng(0)
     weights = rng.random((36, 2))
     train, held = (recording(rng, frames, weights) for frames in (300, 100))
-    found = neurons.read_out(neurons.pixels, train, held)
+    found = readouts.read_out(readouts.pixels, train, held)
     assert found.latency.tolist() == [0, 3]
     test = recording(rng, 50, weights)
     off = found(test.movie)[5:] - test.spikes.mean(0)[5:]
@@ -533,11 +534,11 @@ def test_contrast_is_local_and_stands_where_wavelets_do(side):
     x = torch.zeros(1, side, side).double()
     x[0, 1, 1], x[0, side - 2, 2] = 1, -1  # two places in a dark frame
     grid = model.scattering(x).shape[-2:]
-    contrast = neurons.local_contrast(x, 3)
+    contrast = readouts.local_contrast(x, 3)
     assert contrast.shape == (1, *grid)
     assert contrast.argmax() in (0, contrast[0, :-1].numel())  # at the edges where they are
-    torch.testing.assert_close(neurons.local_contrast(3 * x + 0.2, 3), 9 * contrast)
-    assert (neurons.local_contrast(0 * x + 0.7, 3).abs() < 1e-12).all()
+    torch.testing.assert_close(readouts.local_contrast(3 * x + 0.2, 3), 9 * contrast)
+    assert (readouts.local_contrast(0 * x + 0.7, 3).abs() < 1e-12).all()
     # weighted by hand at the first place
     first = 8 - ((side // 8 + 2) * 8 - side) // 2
     window = np.exp(-0.5 * ((np.arange(side) - first) / 8) ** 2)
@@ -548,10 +549,10 @@ def test_contrast_is_local_and_stands_where_wavelets_do(side):
 
 def test_features_of_a_kind_share_a_unit():
     features = torch.tensor([[1.0, 0.0, 5.0, 2.0], [-1.0, 0.0, 5.0, 8.0]]).double()
-    mean, spread = neurons.units(features, np.array([0, 0, 1, 2]))
+    mean, spread = readouts.units(features, np.array([0, 0, 1, 2]))
     assert mean.tolist() == [0, 0, 5, 5]
     np.testing.assert_allclose(spread, [1, 1, 1, 3])  # a constant counts as 1, as elsewhere
-    np.testing.assert_allclose(neurons.units(features)[1], 12**0.5 / 2)
+    np.testing.assert_allclose(readouts.units(features)[1], 12**0.5 / 2)
 
 
 def test_neurons_are_predicted_probed_and_explained(predicted):
