@@ -11,6 +11,7 @@ import torch
 
 from awdlib import networks, paper, store
 from awdlib.adaptive import (
+    claims,
     judging,
     neurons,
     printed,
@@ -163,7 +164,7 @@ def test_every_method_is_taught_and_stays_non_expansive(curves):
     for name, correct in curves.correct.items():
         assert correct.shape == (1, len(TINY.seeds), 3 * CLASSES)
         assert correct.dtype == bool
-        if name in record.LEARNED:
+        if name in claims.LEARNED:
             assert 0 < curves.pieces[name, 2, 1]["littlewood_paley"] <= 1 + 1e-6
     again = textures.classify("rotated", 2, 1, TINY)
     np.testing.assert_array_equal(again["correct"], curves.correct["rotated"][0, 0])
@@ -374,11 +375,11 @@ def test_what_is_lost_by_hand():
     right = np.arange(200) < np.array([[160, 170, 158, 157], [160, 160, 156, 100]])[:, :, None]
     stop = np.arange(200) < np.array([[150], [158]])
     found = pruning.Pruned([], [], right, stop, np.zeros((2, 0, 4)), [(0, 0)] * 4)
-    half = record.lost_with_half(found)
+    half = claims.lost_with_half(found)
     assert (half["estimate"], half["n"], half["kind"]) == (pytest.approx(0.015), 200,
-                                                          record.OVER_CROPS)  # fmt: skip
+                                                          claims.OVER_CROPS)  # fmt: skip
     assert half["low"] < 0.015 < half["high"]
-    assert record.lost(found, found.at_stop)["estimate"] == pytest.approx(0.03)
+    assert claims.lost(found, found.at_stop)["estimate"] == pytest.approx(0.03)
     path = pruning.Pruning([0.5], [pruning.pruning.Removal(k, [0.0], 1.0, [], [0.5], 1)
                                    for k in range(2)], [2, 3])  # fmt: skip
     assert record.chances(path) == [1 / 4, 1 / 3]
@@ -659,9 +660,9 @@ def test_a_neuron_whose_signal_is_not_known_breaks_nothing(predicted, monkeypatc
     frame = record.table_of_neurons(found)
     assert frame["correlation"].isna().sum() == 3
     store.csv_bytes("neurons", frame)
-    over = record.over_neurons(found.correlation["pixels"], "median")
+    over = claims.over_neurons(found.correlation["pixels"], "median")
     assert (over["estimate"], over["n"], over["kind"]) == (0.375, 2, "95 %, neurons")
-    nothing = record.over_neurons(np.full((2, 3), np.nan), "median")
+    nothing = claims.over_neurons(np.full((2, 3), np.nan), "median")
     assert nothing["estimate"] is None
 
 
@@ -669,15 +670,15 @@ def test_neurons_are_drawn_alike_for_all_movies():
     """Equal in all sets of movies, they are no more than one set's; equal neurons are one."""
     rng = np.random.default_rng(0)
     values = rng.standard_normal(200)
-    one = record.over_neurons(values[None], "mean")
+    one = claims.over_neurons(values[None], "mean")
     assert one["kind"] == "95 %, neurons"
-    several = record.over_neurons(np.tile(values, (5, 1)), "mean")
+    several = claims.over_neurons(np.tile(values, (5, 1)), "mean")
     assert several["kind"] == "95 %, neurons and movies"
     for found in (one, several):
         half = (found["high"] - found["low"]) / 2
         assert half == pytest.approx(1.96 * values.std() / 200**0.5, rel=0.08)
     by_movie = np.tile(np.arange(5.0)[:, None], (1, 200))
-    found = record.over_neurons(by_movie, "mean")
+    found = claims.over_neurons(by_movie, "mean")
     assert (found["low"], found["high"]) == pytest.approx((2 - 1.24, 2 + 1.24), abs=0.21)
 
 
@@ -687,15 +688,15 @@ def test_neurons_are_drawn_alike_for_all_movies():
 def test_the_bootstrap_draws_seeds_and_crops_alike_for_all():
     rng = np.random.default_rng(1)
     correct = rng.random((5, 200)) < 0.7
-    found = record.bootstrap(correct)
-    np.testing.assert_array_equal(found, record.bootstrap(correct))
+    found = claims.bootstrap(correct)
+    np.testing.assert_array_equal(found, claims.bootstrap(correct))
     assert found.mean() == pytest.approx(correct.mean(), abs=0.01)
-    same = record.bootstrap(np.ones((5, 200), bool))
+    same = claims.bootstrap(np.ones((5, 200), bool))
     np.testing.assert_allclose(same, 1)
     # crops are shared by the seeds: their noise does not average out over seeds
     shared = np.repeat(correct[:1], 5, 0)
     alone = np.sqrt(shared.mean() * (1 - shared.mean()) / 200)
-    assert record.bootstrap(shared).std() == pytest.approx(alone, rel=0.15)
+    assert claims.bootstrap(shared).std() == pytest.approx(alone, rel=0.15)
 
 
 def test_every_claim_has_its_quantity(curves, pruned, again, tried, moved, predicted):
@@ -720,7 +721,7 @@ def test_numbers_of_the_page_are_those_of_the_run(curves, pruned, again, tried, 
     for name in ("image", "fixed", "learned"):
         assert shift[name]["small"] == moved.shifted[name][0].mean()
         assert shift[name]["window"] == moved.shifted[name][-1].mean()
-    ways = [curves.correct[name][-1].mean() for name in record.LEARNED]
+    ways = [curves.correct[name][-1].mean() for name in claims.LEARNED]
     most = made["most"]
     assert (most["learned"]["low"], most["learned"]["high"]) == (min(ways), max(ways))
     assert most["fixed"] == curves.correct["fixed"][-1].mean()
