@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from awdlib import adam, networks
+from awdlib import networks
 from awdlib.adaptive import judging
 from awdlib.adaptive.judging import (
     COPIES,
@@ -32,7 +32,7 @@ from awdlib.ledger import joined, load_state, state_of
 from awdlib.networks import SmallCNN
 from awdlib.threads import one_thread, reuse_memory
 
-CODE = (*SCATTERING, adam, networks, images, textures, judging, sys.modules[__name__])
+CODE = (*SCATTERING, networks, images, textures, judging, sys.modules[__name__])
 
 
 class Turning(nn.Module):
