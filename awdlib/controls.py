@@ -15,7 +15,7 @@ import torch
 
 from awdlib import filters, minirocket, predictors
 from awdlib.adam import Adam
-from awdlib.experiments import Signals
+from awdlib.selection import Signals
 
 PENALTIES = np.logspace(-3, 5, 33)  # of ridge regression
 
@@ -161,7 +161,7 @@ class Supervised:
     ----------
     h : torch.Tensor, shape (taps,)
     cv_r2 : float
-        Its cross-validated R² on the training signals, as `awdlib.experiments.judge_filters` has.
+        Its cross-validated R² on the training signals, as `awdlib.selection.judge_filters` has.
     history : numpy.ndarray, shape (steps + 1, starts)
         That of every start before, between and after the steps.
     """

@@ -8,7 +8,7 @@ import torch
 from awdlib import clathrin
 from awdlib.datasets import cme
 from awdlib.distill import distill
-from awdlib.experiments import Judged, Signals
+from awdlib.selection import Judged, Signals
 from awdlib.sweep import Sweep, published_grids
 
 CLAIM = {"estimate", "low", "high", "n", "kind"}

@@ -21,9 +21,9 @@ from awdlib.ablation import (
 )  # fmt: skip
 from awdlib.ablation.sources import Source
 from awdlib.distill import distill
-from awdlib.experiments import Signals
 from awdlib.objective import Settings, batch_loss, loss_and_gradient
 from awdlib.recovery.problem import Setting
+from awdlib.selection import Signals
 
 TINY = replace(
     setup.SIZES["smoke"], seeds=(1, 2), lams=(1, 4), gammas=(0, 11), epochs=1, lstm_epochs=1,

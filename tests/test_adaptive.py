@@ -9,14 +9,28 @@ import pandas as pd
 import pytest
 import torch
 
-from awdlib import paper, store
-from awdlib.adaptive import neurons, printed, pruning, record, setup, stability, textures
+from awdlib import networks, paper, store
+from awdlib.adaptive import (
+    claims,
+    judging,
+    neurons,
+    printed,
+    pruning,
+    readouts,
+    record,
+    setup,
+    stability,
+    teacher,
+    textures,
+)
 from awdlib.adaptive.setup import METHODS, Study
 from awdlib.datasets.neurons import SPLITS, draw_neurons
 from awdlib.datasets.neurons import record as record_neurons
 from awdlib.datasets.recordings import Recording, load_recording
 from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import part, state_of
+from awdlib.networks import SmallCNN
+from awdlib.scattering import learn
 from awdlib.scattering.learn import ScatteringModel
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.tuning import octaves, orientation_error, tuning
@@ -44,7 +58,7 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def crops():
-    return textures.draw(2, 1, TINY)
+    return judging.draw(2, 1, TINY)
 
 
 @pytest.fixture(scope="module")
@@ -136,12 +150,12 @@ def test_relearning_goes_on_where_it_was_stopped(work, again, monkeypatch):
 
 
 def test_test_crops_are_the_same_for_all_and_held_ones_half_as_many(crops):
-    other = textures.draw(8, 2, TINY)
+    other = judging.draw(8, 2, TINY)
     assert torch.equal(crops.x_test, other.x_test)
     assert len(crops.x) == 2 * CLASSES
     assert len(crops.x_held) == CLASSES
     assert len(other.x_held) == 4 * CLASSES
-    assert len(textures.cut("held", 100, 1, TINY)[0]) == textures.HELD_MOST * CLASSES
+    assert len(judging.cut("held", 100, 1, TINY)[0]) == judging.HELD_MOST * CLASSES
     assert not torch.equal(crops.x, other.x[: len(crops.x)])
 
 
@@ -150,7 +164,7 @@ def test_every_method_is_taught_and_stays_non_expansive(curves):
     for name, correct in curves.correct.items():
         assert correct.shape == (1, len(TINY.seeds), 3 * CLASSES)
         assert correct.dtype == bool
-        if name in record.LEARNED:
+        if name in claims.LEARNED:
             assert 0 < curves.pieces[name, 2, 1]["littlewood_paley"] <= 1 + 1e-6
     again = textures.classify("rotated", 2, 1, TINY)
     np.testing.assert_array_equal(again["correct"], curves.correct["rotated"][0, 0])
@@ -184,11 +198,11 @@ def test_each_network_is_trained_once_for_all_that_need_it(monkeypatch):
 
 
 def test_a_network_comes_back_from_its_state(crops):
-    network = textures.network_for(crops, 1, TINY)
-    again = textures.network_of(state_of(network), TINY)
-    x = textures.coloured(crops.x_test)
+    network = teacher.network_for(crops, 1, TINY)
+    again = teacher.network_of(state_of(network), TINY)
+    x = judging.coloured(crops.x_test)
     assert torch.equal(again(x), network(x))
-    assert torch.equal(textures.attributions(again, crops), textures.attributions(network, crops))
+    assert torch.equal(teacher.attributions(again, crops), teacher.attributions(network, crops))
     with pytest.raises(ValueError, match="awd learns from a network's attributions"):
         textures.fit("awd", crops, 1, TINY)
 
@@ -203,37 +217,37 @@ def test_filters_that_learned_are_found_again(curves):
 
 def test_attributions_are_gradients_of_each_crops_own_logit(crops):
     torch.manual_seed(0)
-    network = textures.SmallCNN(CLASSES).double().eval()
-    found = textures.attributions(network, crops)
+    network = SmallCNN(CLASSES).double().eval()
+    found = teacher.attributions(network, crops)
     step = torch.zeros_like(crops.x)
     step[3, 0, 10, 12] = 1e-5
 
     def own(x: torch.Tensor) -> torch.Tensor:
-        turns = [network(textures.coloured(textures.turned(x, k))) for k in range(8)]
+        turns = [network(judging.coloured(judging.turned(x, k))) for k in range(8)]
         return torch.stack(turns).mean(0)[3, crops.y[3]]
 
     with torch.no_grad():
         want = (own(crops.x + step) - own(crops.x - step)) / 2e-5
     torch.testing.assert_close(found[3, 0, 10, 12], want, rtol=1e-4, atol=1e-9)
-    turned = textures.attributions(network, replace(crops, x=textures.turned(crops.x, 6)))
-    torch.testing.assert_close(turned, textures.turned(found, 6))
+    turned = teacher.attributions(network, replace(crops, x=judging.turned(crops.x, 6)))
+    torch.testing.assert_close(turned, judging.turned(found, 6))
 
 
 def test_a_square_has_eight_turns():
     x = torch.arange(9).reshape(1, 1, 3, 3)
-    turns = {tuple(textures.turned(x, k).flatten().tolist()) for k in range(8)}
+    turns = {tuple(judging.turned(x, k).flatten().tolist()) for k in range(8)}
     assert len(turns) == 8
-    assert torch.equal(textures.turned(x, 0), x)
-    assert torch.equal(textures.turned(x, 13), textures.turned(x, 5))
-    assert textures.copies_for(6, TINY) == 8
-    assert textures.copies_for(TINY.examples, TINY) == 1
+    assert torch.equal(judging.turned(x, 0), x)
+    assert torch.equal(judging.turned(x, 13), judging.turned(x, 5))
+    assert judging.copies_for(6, TINY) == 8
+    assert judging.copies_for(TINY.examples, TINY) == 1
 
 
 def test_heads_choose_without_the_test_crops(crops):
     model = textures.model_of(textures.bank_of("fixed", TINY), TINY)
 
-    def predicted(crops: textures.Crops) -> torch.Tensor:
-        return textures.head_for(lambda x: textures.features_of(model, x), crops, TINY).predict()
+    def predicted(crops: judging.Crops) -> torch.Tensor:
+        return judging.head_for(lambda x: judging.features_of(model, x), crops, TINY).predict()
 
     plain = predicted(crops)
     torch.testing.assert_close(predicted(replace(crops, y_test=crops.y_test.flip(0))), plain)
@@ -245,7 +259,7 @@ def test_heads_choose_without_the_test_crops(crops):
 
 
 def test_turns_of_one_crop_are_in_one_fold(crops):
-    found = textures.known(lambda x: x.mean((2, 3)), crops, TINY)
+    found = judging.known(lambda x: x.mean((2, 3)), crops, TINY)
     count = len(crops.x) + len(crops.x_held)
     assert len(found.y) == len(found.fold) == len(found.features) == 2 * count
     assert torch.equal(found.fold[:count], found.fold[count:])
@@ -258,15 +272,15 @@ def test_as_many_steps_and_tries_for_all(crops, monkeypatch):
 
     def fit(model, x, y, x_held, y_held, **options):
         taught.append((options["gamma"], options["every"] * options["epochs"]))
-        return textures.learn.History(*np.ones((5, 1)), best=0)
+        return learn.History(*np.ones((5, 1)), best=0)
 
     def train(model, *crops, epochs, **options):
         many.append(epochs)
         return [1.0]
 
-    monkeypatch.setattr(textures.learn, "fit", fit)
-    monkeypatch.setattr(textures.networks, "train", train)
-    network = textures.network_for(crops, 1, replace(size, network_updates=6))
+    monkeypatch.setattr(learn, "fit", fit)
+    monkeypatch.setattr(networks, "train", train)
+    network = teacher.network_for(crops, 1, replace(size, network_updates=6))
     assert many == [6, 6]  # of one batch
     for method in ("rotated", "distilled"):
         textures.fit(method, crops, 1, size, network)
@@ -276,8 +290,8 @@ def test_as_many_steps_and_tries_for_all(crops, monkeypatch):
 def test_bands_of_the_wavelet_transform_by_hand():
     x = torch.zeros(2, 1, 16, 16).double()
     x[1] = 1
-    found = textures.band_features(torch.ones(2).double() / 2**0.5, 1, x)
-    assert found.shape == (2, 4 * (textures.LARGEST + 1))
+    found = judging.band_features(torch.ones(2).double() / 2**0.5, 1, x)
+    assert found.shape == (2, 4 * (judging.LARGEST + 1))
     assert (found[0].exp() < 1e-5).all()  # nothing in any band
     large = found[1].exp().reshape(4, -1) > 1
     assert large.all(1).sum() == 1  # Haar's mean of ones is 2, its details are 0
@@ -345,11 +359,11 @@ def test_more_layers_scales_and_orientations_come_later():
 
 def test_learning_from_a_ledger_is_learning(again):
     """As `prune_and_learn` does it by itself, one restart after the other."""
-    drawn = textures.draw(TINY.pruned, 1, TINY)
+    drawn = judging.draw(TINY.pruned, 1, TINY)
     plain = pruning.pruning.prune_and_learn(
         lambda seed: pruning.start_of(TINY, seed), drawn.x, drawn.y, drawn.x_held, drawn.y_held,
         restarts=2, block=TINY.many, seed=1, epochs=TINY.inner, every=1, batch_size=32,
-        lr_filters=textures.LR, augment=textures.turned,
+        lr_filters=textures.LR, augment=judging.turned,
     )  # fmt: skip
     assert again.prunings == plain.prunings
     x = drawn.x_test[:4]
@@ -361,11 +375,11 @@ def test_what_is_lost_by_hand():
     right = np.arange(200) < np.array([[160, 170, 158, 157], [160, 160, 156, 100]])[:, :, None]
     stop = np.arange(200) < np.array([[150], [158]])
     found = pruning.Pruned([], [], right, stop, np.zeros((2, 0, 4)), [(0, 0)] * 4)
-    half = record.lost_with_half(found)
+    half = claims.lost_with_half(found)
     assert (half["estimate"], half["n"], half["kind"]) == (pytest.approx(0.015), 200,
-                                                          record.OVER_CROPS)  # fmt: skip
+                                                          claims.OVER_CROPS)  # fmt: skip
     assert half["low"] < 0.015 < half["high"]
-    assert record.lost(found, found.at_stop)["estimate"] == pytest.approx(0.03)
+    assert claims.lost(found, found.at_stop)["estimate"] == pytest.approx(0.03)
     path = pruning.Pruning([0.5], [pruning.pruning.Removal(k, [0.0], 1.0, [], [0.5], 1)
                                    for k in range(2)], [2, 3])  # fmt: skip
     assert record.chances(path) == [1 / 4, 1 / 3]
@@ -442,7 +456,7 @@ def test_readouts_find_latency_and_weights():
     rng = np.random.default_rng(0)
     weights = rng.random((36, 2))
     train, held = (recording(rng, frames, weights) for frames in (300, 100))
-    found = neurons.read_out(neurons.pixels, train, held)
+    found = readouts.read_out(readouts.pixels, train, held)
     assert found.latency.tolist() == [0, 3]
     test = recording(rng, 50, weights)
     off = found(test.movie)[5:] - test.spikes.mean(0)[5:]
@@ -521,11 +535,11 @@ def test_contrast_is_local_and_stands_where_wavelets_do(side):
     x = torch.zeros(1, side, side).double()
     x[0, 1, 1], x[0, side - 2, 2] = 1, -1  # two places in a dark frame
     grid = model.scattering(x).shape[-2:]
-    contrast = neurons.local_contrast(x, 3)
+    contrast = readouts.local_contrast(x, 3)
     assert contrast.shape == (1, *grid)
     assert contrast.argmax() in (0, contrast[0, :-1].numel())  # at the edges where they are
-    torch.testing.assert_close(neurons.local_contrast(3 * x + 0.2, 3), 9 * contrast)
-    assert (neurons.local_contrast(0 * x + 0.7, 3).abs() < 1e-12).all()
+    torch.testing.assert_close(readouts.local_contrast(3 * x + 0.2, 3), 9 * contrast)
+    assert (readouts.local_contrast(0 * x + 0.7, 3).abs() < 1e-12).all()
     # weighted by hand at the first place
     first = 8 - ((side // 8 + 2) * 8 - side) // 2
     window = np.exp(-0.5 * ((np.arange(side) - first) / 8) ** 2)
@@ -536,10 +550,10 @@ def test_contrast_is_local_and_stands_where_wavelets_do(side):
 
 def test_features_of_a_kind_share_a_unit():
     features = torch.tensor([[1.0, 0.0, 5.0, 2.0], [-1.0, 0.0, 5.0, 8.0]]).double()
-    mean, spread = neurons.units(features, np.array([0, 0, 1, 2]))
+    mean, spread = readouts.units(features, np.array([0, 0, 1, 2]))
     assert mean.tolist() == [0, 0, 5, 5]
     np.testing.assert_allclose(spread, [1, 1, 1, 3])  # a constant counts as 1, as elsewhere
-    np.testing.assert_allclose(neurons.units(features)[1], 12**0.5 / 2)
+    np.testing.assert_allclose(readouts.units(features)[1], 12**0.5 / 2)
 
 
 def test_neurons_are_predicted_probed_and_explained(predicted):
@@ -646,9 +660,9 @@ def test_a_neuron_whose_signal_is_not_known_breaks_nothing(predicted, monkeypatc
     frame = record.table_of_neurons(found)
     assert frame["correlation"].isna().sum() == 3
     store.csv_bytes("neurons", frame)
-    over = record.over_neurons(found.correlation["pixels"], "median")
+    over = claims.over_neurons(found.correlation["pixels"], "median")
     assert (over["estimate"], over["n"], over["kind"]) == (0.375, 2, "95 %, neurons")
-    nothing = record.over_neurons(np.full((2, 3), np.nan), "median")
+    nothing = claims.over_neurons(np.full((2, 3), np.nan), "median")
     assert nothing["estimate"] is None
 
 
@@ -656,15 +670,15 @@ def test_neurons_are_drawn_alike_for_all_movies():
     """Equal in all sets of movies, they are no more than one set's; equal neurons are one."""
     rng = np.random.default_rng(0)
     values = rng.standard_normal(200)
-    one = record.over_neurons(values[None], "mean")
+    one = claims.over_neurons(values[None], "mean")
     assert one["kind"] == "95 %, neurons"
-    several = record.over_neurons(np.tile(values, (5, 1)), "mean")
+    several = claims.over_neurons(np.tile(values, (5, 1)), "mean")
     assert several["kind"] == "95 %, neurons and movies"
     for found in (one, several):
         half = (found["high"] - found["low"]) / 2
         assert half == pytest.approx(1.96 * values.std() / 200**0.5, rel=0.08)
     by_movie = np.tile(np.arange(5.0)[:, None], (1, 200))
-    found = record.over_neurons(by_movie, "mean")
+    found = claims.over_neurons(by_movie, "mean")
     assert (found["low"], found["high"]) == pytest.approx((2 - 1.24, 2 + 1.24), abs=0.21)
 
 
@@ -674,15 +688,15 @@ def test_neurons_are_drawn_alike_for_all_movies():
 def test_the_bootstrap_draws_seeds_and_crops_alike_for_all():
     rng = np.random.default_rng(1)
     correct = rng.random((5, 200)) < 0.7
-    found = record.bootstrap(correct)
-    np.testing.assert_array_equal(found, record.bootstrap(correct))
+    found = claims.bootstrap(correct)
+    np.testing.assert_array_equal(found, claims.bootstrap(correct))
     assert found.mean() == pytest.approx(correct.mean(), abs=0.01)
-    same = record.bootstrap(np.ones((5, 200), bool))
+    same = claims.bootstrap(np.ones((5, 200), bool))
     np.testing.assert_allclose(same, 1)
     # crops are shared by the seeds: their noise does not average out over seeds
     shared = np.repeat(correct[:1], 5, 0)
     alone = np.sqrt(shared.mean() * (1 - shared.mean()) / 200)
-    assert record.bootstrap(shared).std() == pytest.approx(alone, rel=0.15)
+    assert claims.bootstrap(shared).std() == pytest.approx(alone, rel=0.15)
 
 
 def test_every_claim_has_its_quantity(curves, pruned, again, tried, moved, predicted):
@@ -707,7 +721,7 @@ def test_numbers_of_the_page_are_those_of_the_run(curves, pruned, again, tried, 
     for name in ("image", "fixed", "learned"):
         assert shift[name]["small"] == moved.shifted[name][0].mean()
         assert shift[name]["window"] == moved.shifted[name][-1].mean()
-    ways = [curves.correct[name][-1].mean() for name in record.LEARNED]
+    ways = [curves.correct[name][-1].mean() for name in claims.LEARNED]
     most = made["most"]
     assert (most["learned"]["low"], most["learned"]["high"]) == (min(ways), max(ways))
     assert most["fixed"] == curves.correct["fixed"][-1].mean()

@@ -11,7 +11,7 @@ from clathrinhelpers import CLAIM, planted, spoilt, toy_signals
 from numpy.testing import assert_allclose
 from sklearn.metrics import r2_score
 
-from awdlib import experiments, filters, paper, pulses
+from awdlib import filters, paper, pulses, selection
 from awdlib.clathrin import claims
 from awdlib.results import Results
 
@@ -39,7 +39,7 @@ def predictions():
 def compared(without=()):
     y, given = predictions()
     given = {name: p for name, p in given.items() if name not in without}
-    return experiments.compare_r2(y, given, count=500, seed=0)
+    return selection.compare_r2(y, given, count=500, seed=0)
 
 
 def is_complete(claim):
@@ -78,7 +78,7 @@ def test_the_interval_of_a_difference_covers_less_than_the_two_by_themselves():
     y = rng.standard_t(2, size=200)  # heavy tails: R² swings with the sample
     shared = 0.5 * y + rng.normal(size=200)
     given = {"awd_ours": shared, "db5": shared + 0.1 * rng.normal(size=200)}
-    rows, samples = experiments.compare_r2(y, given, count=500, seed=0)
+    rows, samples = selection.compare_r2(y, given, count=500, seed=0)
     (claim,) = claims.differences(rows, samples, 200).values()
     widths = [rows[n]["r2_high"] - rows[n]["r2_low"] for n in given]
     assert claim["high"] - claim["low"] < 0.5 * min(widths)

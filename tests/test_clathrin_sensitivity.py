@@ -10,7 +10,7 @@ from clathrinhelpers import rows_of, spoilt, toy_signals, tracks, warm_started
 from numpy.testing import assert_allclose
 from sklearn.metrics import r2_score
 
-from awdlib import clathrin, controls, experiments, filters, networks, threads
+from awdlib import clathrin, controls, filters, networks, selection, threads
 from awdlib.clathrin import sensitivity
 from awdlib.clathrin.sensitivity import MODELS, Case
 from awdlib.datasets import cme
@@ -102,7 +102,7 @@ def test_a_score_is_one_network_its_two_wavelets_and_the_controls():
     found = dict(zip(MODELS, sensitivity.score(signals, **options), strict=True))
     lstm = clathrin.train_lstm(signals, seed=3, epochs=3)
     assert_allclose(
-        found["lstm"], r2_score(signals.y_test, experiments.predict(lstm, signals.x_test)),
+        found["lstm"], r2_score(signals.y_test, selection.predict(lstm, signals.x_test)),
         rtol=1e-9,
     )  # fmt: skip
 
@@ -118,32 +118,32 @@ def test_a_score_is_one_network_its_two_wavelets_and_the_controls():
     assert_allclose(found["db5"], by_hand(filters.lowpass("db5")), rtol=1e-9)
     random = controls.random_wavelets(5, 10, 3)
     assert_allclose(found["random_any"], np.mean([by_hand(h) for h in random]), rtol=1e-7)
-    cv = experiments.judge_filters(random, signals).cv_r2
+    cv = selection.judge_filters(random, signals).cv_r2
     assert_allclose(found["random_best"], by_hand(random[int(cv.argmax())]), rtol=1e-7)
 
 
 def test_the_best_random_wavelet_is_picked_without_test_data():
     signals = toy_signals()
     random = controls.random_wavelets(9, 10, FEW["seed"])
-    cv = experiments.judge_filters(random, signals).cv_r2
+    cv = selection.judge_filters(random, signals).cv_r2
     # Targets such that the worst in cross-validation predicts the test tracks perfectly.
-    worst = experiments.judge_filters(random[cv.argmin()][None], signals).prediction[0]
+    worst = selection.judge_filters(random[cv.argmin()][None], signals).prediction[0]
     turned = type(signals)(signals.x, signals.y, signals.group, signals.x_test, worst)
     score = dict(zip(MODELS, sensitivity.score(turned, **FEW | {"draws": 9}), strict=True))
     best = controls.wavelet(random[int(cv.argmax())], signals.x, signals.y)
     assert_allclose(score["random_best"], r2_score(worst, best.predict(signals.x_test)))
     assert score["random_best"] < 0.999
-    assert experiments.judge_filters(random, turned).r2.max() > 1 - 1e-9
+    assert selection.judge_filters(random, turned).r2.max() > 1 - 1e-9
 
 
 def test_other_test_data_leave_the_fitted_models_alone(monkeypatch):
-    kept, judge = [], experiments.judge_filters
+    kept, judge = [], selection.judge_filters
 
     def spy(h, signals):
         kept.append(h)
         return judge(h, signals)
 
-    monkeypatch.setattr(experiments, "judge_filters", spy)
+    monkeypatch.setattr(selection, "judge_filters", spy)
     for signals in (toy_signals(), spoilt(toy_signals())):
         sensitivity.score(signals, **FEW)
     for first, again in zip(kept[:2], kept[2:], strict=True):

@@ -14,11 +14,11 @@ from clathrinhelpers import CLAIM, TINY, planted, rows_of, tracks, warm_started
 from numpy.testing import assert_allclose
 from sklearn.metrics import r2_score
 
-from awdlib import clathrin, controls, experiments, filters, networks, paper, results
+from awdlib import clathrin, controls, filters, networks, paper, results, selection
 from awdlib.clathrin import claims, record, study, table
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import auxilin_seen
-from awdlib.experiments import Judged
+from awdlib.selection import Judged
 
 PACKAGE = Path(clathrin.__file__).parent
 
@@ -203,14 +203,14 @@ def test_controls_are_chosen_without_test_data(simulated, patched):
 
 
 def test_nothing_in_the_package_chooses_by_test_scores():
-    """Whatever is chosen is chosen by what `experiments` calls cv_r2."""
+    """Whatever is chosen is chosen by what `selection` calls cv_r2."""
     texts = [
         ast.unparse(node)
         for path in PACKAGE.glob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
     ]
-    chosen = [t for t in texts if t.startswith(("experiments.choose(", "experiments.best_of_"))]
+    chosen = [t for t in texts if t.startswith(("selection.choose(", "selection.best_of_"))]
     assert len(chosen) >= 3
     assert all("cv_r2" in text and "_test" not in text for text in chosen)
 
@@ -223,7 +223,7 @@ def test_every_row_predicts_the_same_test_tracks(real):
     assert set(compared.rows) == set(table.ROWS)
     wanted = {
         "awd_authors": found.swept["authors"].h, "awd_ours": found.swept["ours"].h,
-        "awd_without_interpretation": experiments.pick(found.awd.grid.h, found.awd.chosen_plain),
+        "awd_without_interpretation": selection.pick(found.awd.grid.h, found.awd.chosen_plain),
         "awd_40": found.of_40, "random_best": real.against.random_h[real.against.winners],
         "supervised": real.against.supervised,
         **{name: filters.lowpass(name)[None] for name in ("db5", "sym5", "haar")},
@@ -271,8 +271,7 @@ def test_attributions_are_those_of_each_rows_teacher(real):
     for name, h in compared.wavelets.items():
         teacher = real.teachers[own.get(name, "lstm_authors")]
         wanted = [
-            experiments.compression(one, teacher.of(k)[1], signals.x_test)
-            for k, one in enumerate(h)
+            selection.compression(one, teacher.of(k)[1], signals.x_test) for k, one in enumerate(h)
         ]
         assert np.array_equal(compared.compression[name], wanted)
         assert_allclose(compared.rows[name]["compression"], np.mean(wanted))
@@ -290,7 +289,7 @@ def test_a_single_wavelets_compression_is_over_all_networks(simulated):
     teacher = simulated.teachers["lstm_ours"]
     for name in ("db5", "sym5", "haar"):
         h = filters.lowpass(name)
-        each = [experiments.compression(h, teacher.of(k)[1], signals.x_test) for k in range(2)]
+        each = [selection.compression(h, teacher.of(k)[1], signals.x_test) for k in range(2)]
         assert np.array_equal(compared.compression[name], each)
         assert_allclose(compared.rows[name]["compression"], np.mean(each))
         assert compared.rows[name]["compression_sd"] > 0
@@ -451,7 +450,7 @@ def chosen_by_hand(valid):
     one = planted(
         torch.zeros(2, 3, 3, 10), [0.00188, 0.005], [0, 0.04281, 10], (1, 10, 100),
         judged=Judged(cv, np.zeros((2, 3, 3, 1)), test), valid=valid,
-        chosen=experiments.choose(cv),
+        chosen=selection.choose(cv),
     )  # fmt: skip
     return one, cv, test
 

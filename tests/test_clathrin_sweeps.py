@@ -8,7 +8,7 @@ import torch
 from clathrinhelpers import TINY, planted, randn, spoilt, toy_signals, warm_started
 from numpy.testing import assert_allclose
 
-from awdlib import clathrin, experiments, filters, losses
+from awdlib import clathrin, filters, losses, selection
 from awdlib.distill import distill
 from awdlib.store import npz_bytes
 from awdlib.sweep import published_grids, sweep
@@ -69,7 +69,7 @@ def test_every_filter_is_judged_and_validated_where_it_stands():
     assert found.judged.cv_r2.shape == found.penalty.shape == found.valid.shape == (2, 3, 3)
     for place in np.ndindex(2, 3, 3):
         h = found.grid.h[place]
-        alone = experiments.judge_filters(h[None], signals)
+        alone = selection.judge_filters(h[None], signals)
         assert_allclose(found.judged.cv_r2[place], alone.cv_r2[0], rtol=1e-9)
         assert_allclose(found.judged.r2[place], alone.r2[0], rtol=1e-9)
         assert_allclose(found.judged.prediction[place], alone.prediction[0], rtol=1e-7)
@@ -80,8 +80,8 @@ def test_every_filter_is_judged_and_validated_where_it_stands():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_best_in_cross_validation_is_chosen_seed_by_seed(monkeypatch, seed):
     score, other = np.random.default_rng(seed).random((2, 2, 3, 3))
-    judged = experiments.Judged(score, np.zeros((2, 3, 3, 1)), other)
-    monkeypatch.setattr(experiments, "judge_grid", lambda grid, signals: judged)
+    judged = selection.Judged(score, np.zeros((2, 3, 3, 1)), other)
+    monkeypatch.setattr(selection, "judge_grid", lambda grid, signals: judged)
     found = swept(toy_signals())
     for k, (one, plain) in enumerate(zip(found.chosen, found.chosen_plain, strict=True)):
         assert one[2] == plain[2] == k
@@ -96,7 +96,7 @@ def test_the_best_in_cross_validation_is_chosen_seed_by_seed(monkeypatch, seed):
 def test_test_data_decide_nothing(how):
     signals = toy_signals()
     first = swept(signals)
-    by_test = experiments.choose(first.judged.r2)
+    by_test = selection.choose(first.judged.r2)
     if how == "other tracks":
         others = spoilt(signals)
     else:  # such that another filter predicts them best
@@ -110,7 +110,7 @@ def test_test_data_decide_nothing(how):
         assert np.array_equal(getattr(first, name), getattr(again, name))
     assert np.abs(first.judged.r2 - again.judged.r2).min() > 1e-6
     if how == "other targets":  # choosing by them would have shown
-        assert experiments.choose(again.judged.r2)[0] == (0, 0, 0) != by_test[0]
+        assert selection.choose(again.judged.r2)[0] == (0, 0, 0) != by_test[0]
 
 
 def test_a_stopped_sweep_goes_on_from_its_ledger(tmp_path, monkeypatch):

@@ -13,10 +13,10 @@ from clathrinhelpers import randn, toy_signals, tracks
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 
-from awdlib import clathrin, controls, experiments, filters, networks, paper, predictors
+from awdlib import clathrin, controls, filters, networks, paper, predictors, selection
 from awdlib.clathrin import table
 from awdlib.clathrin.teachers import Teacher
-from awdlib.experiments import Signals
+from awdlib.selection import Signals
 from awdlib.store import csv_bytes
 
 ASKED = {
@@ -379,7 +379,7 @@ def test_a_single_wavelet_is_seen_by_every_network():
     teacher = clathrin.train_teacher(signals, [1, 2], epochs=1)
     both = table.compressions({"db5": filters.lowpass("db5")[None]}, {"db5": teacher}, signals)
     each = [
-        experiments.compression(filters.lowpass("db5"), teacher.of(k)[1], signals.x_test)
+        selection.compression(filters.lowpass("db5"), teacher.of(k)[1], signals.x_test)
         for k in range(2)
     ]
     assert np.array_equal(both["db5"], each)

@@ -13,9 +13,9 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
-from awdlib import clathrin, controls, experiments, filters, minirocket, predictors
+from awdlib import clathrin, controls, filters, minirocket, predictors, selection
 from awdlib.datasets.cme import simulate_tracks
-from awdlib.experiments import Signals
+from awdlib.selection import Signals
 
 
 def stream(seed=0):
@@ -113,12 +113,12 @@ def search(signals, **options):
 def test_supervision_finds_a_planted_wavelet():
     h, signals = planted()
     found = search(signals)
-    truth = experiments.judge_filters(h[None], signals, level=2, k=2)
+    truth = selection.judge_filters(h[None], signals, level=2, k=2)
     assert truth.cv_r2[0] > 0.98
     assert found.cv_r2 > truth.cv_r2[0] - 0.01
     assert found.history[0].max() < truth.cv_r2[0] - 0.05  # no start was there already
     assert_allclose(found.h, h, atol=0.05)
-    judged = experiments.judge_filters(found.h[None], signals, level=2, k=2)
+    judged = selection.judge_filters(found.h[None], signals, level=2, k=2)
     assert_allclose(judged.cv_r2[0], found.cv_r2, rtol=1e-9)
     assert judged.r2[0] > 0.97
 
@@ -146,7 +146,7 @@ def test_no_step_is_the_best_of_the_starts():
     _, signals = planted()
     found = search(signals, steps=0, starts=5)
     random = controls.random_wavelets(5, 6, seed=1)
-    scores = experiments.judge_filters(random, signals, level=2, k=2).cv_r2
+    scores = selection.judge_filters(random, signals, level=2, k=2).cv_r2
     assert_allclose(found.h, random[scores.argmax()], atol=1e-12)
     assert_allclose(found.history[0], scores, atol=1e-6)
 
@@ -210,7 +210,7 @@ def test_parameters():
 
 def test_the_wavelet_model_is_what_is_judged():
     signals, h = simulated(), controls.random_wavelets(1, 10, seed=2)
-    judged = experiments.judge_filters(h, signals)
+    judged = selection.judge_filters(h, signals)
     model = controls.wavelet(h[0], signals.x, signals.y)
     assert_allclose(model.predict(signals.x_test), judged.prediction[0], rtol=1e-8, atol=1e-9)
 

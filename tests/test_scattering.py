@@ -17,8 +17,9 @@ from awdlib.scattering.orthogonal import (
     Orthogonal2d,
     generalised_daubechies,
 )
-from awdlib.scattering.spectra import filtered
-from awdlib.scattering.transform import Modulus, Scattering1d, Scattering2d, pooled
+from awdlib.scattering.pooling import pooled
+from awdlib.scattering.spectra import Modulus, filtered
+from awdlib.scattering.transform import Scattering1d, Scattering2d
 
 BANKS = {
     "morlet": lambda: Morlet2d(2, 4),

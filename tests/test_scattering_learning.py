@@ -31,8 +31,8 @@ from awdlib.scattering.pruning import (
     Removal,
     prune,
     prune_and_learn,
-    search,
 )
+from awdlib.scattering.sizes import search
 from awdlib.scattering.transform import Scattering1d, Scattering2d
 
 

@@ -45,7 +45,7 @@ def test_wavelet_grid_draws_every_wavelet_and_frames_the_chosen():
     lams, gammas = np.geomspace(1e-4, 5e-3, 5), np.r_[0, np.geomspace(1e-4, 10, 20)]
     valid = np.ones((5, 21), dtype=bool)
     valid[:, 19:] = False
-    chosen = np.array([(0, 12, 0), (4, 3, 1), (0, 12, 2)])  # as `experiments.choose` gives them
+    chosen = np.array([(0, 12, 0), (4, 3, 1), (0, 12, 2)])  # as `selection.choose` gives them
     fig = wavelet_plots.wavelet_grid(
         random_grid(5, 21), lams, gammas, valid=valid, chosen=chosen, start="SYM5"
     )

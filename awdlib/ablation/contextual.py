@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from awdlib import attribution, coefficient_scores, decomposition, dwt, experiments, filters
+from awdlib import attribution, coefficient_scores, decomposition, dwt, filters, selection
 from awdlib.ablation.setup import Study
 from awdlib.ablation.sources import LEVEL, Source
 from awdlib.ablation.tracks import compressions, spread
@@ -85,7 +85,7 @@ def compare(study: Study, known: Mapping[str, Source]) -> Compared:
     records = []
     for kind, label in KINDS.items():
         h = torch.stack(found[kind])
-        r2 = experiments.judge_filters(h, study.signals).r2
+        r2 = selection.judge_filters(h, study.signals).r2
         apart, shares = spread(h), compressions(h, known["network"], study.signals)
         records.append({
             "name": kind, "label": label, "r2": float(r2.mean()),

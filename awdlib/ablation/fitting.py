@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import experiments, filters
+from awdlib import filters, selection
 from awdlib.ablation.setup import Study
 from awdlib.ablation.sources import Source
 from awdlib.ablation.variants import FULL, Variant, grid_of
 from awdlib.distill import distill
-from awdlib.experiments import Judged
 from awdlib.progress import progress
+from awdlib.selection import Judged
 from awdlib.sweep import sweep
 
 
@@ -56,8 +56,8 @@ def fit(study: Study, variant: Variant, known: Mapping[str, Source]) -> Fitted:
     )  # fmt: skip
     h = (_swept if variant.fits == "warm" else _alone)(study, job)
     flat = h.flatten(0, 2)
-    judged = experiments.judge_filters(flat, signals, level=variant.level)
-    chosen = experiments.choose(judged.cv_r2.reshape(h.shape[:3]))
+    judged = selection.judge_filters(flat, signals, level=variant.level)
+    chosen = selection.choose(judged.cv_r2.reshape(h.shape[:3]))
     lam, gamma, _ = (np.array(index) for index in zip(*chosen, strict=True))
     rows = np.ravel_multi_index(tuple(zip(*chosen, strict=True)), h.shape[:3])
     return Fitted(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from awdlib import experiments, filters, metrics
+from awdlib import filters, metrics, selection
 from awdlib.ablation import planted, sources, tracks
 from awdlib.ablation.fitting import Fitted
 from awdlib.ablation.setup import Size, Study
@@ -28,7 +28,7 @@ class Compared:
     Attributes
     ----------
     rows : dict of name to numbers
-        See `awdlib.experiments.compare_r2`.
+        See `awdlib.selection.compare_r2`.
     samples : dict of name to numpy.ndarray
         Bootstrap R², paired.
     n : int
@@ -47,7 +47,7 @@ class Compared:
 
 def compare(y: np.ndarray, predictions: Mapping[str, np.ndarray]) -> Compared:
     """R² of all predictions on the same bootstrap samples of test tracks (and of seeds)."""
-    rows, samples = experiments.compare_r2(y, predictions, count=2000, seed=0)
+    rows, samples = selection.compare_r2(y, predictions, count=2000, seed=0)
     return Compared(rows, samples, len(y))
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from awdlib.experiments import GridProfile, Signals
+from awdlib.experiments import GridProfile
 from awdlib.recovery.problem import Setting
+from awdlib.selection import Signals
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import attribution, dwt, experiments, filters, metrics, surrogates
+from awdlib import attribution, dwt, filters, metrics, selection, surrogates
 from awdlib.attribution import Method
 from awdlib.threads import one_thread
 
@@ -159,7 +159,7 @@ def by_networks(
         return {
             name: Source(
                 explained(models, x, "saliency"),
-                prediction=np.stack([experiments.predict(m, x_test) for m in models]).astype(float),
+                prediction=np.stack([selection.predict(m, x_test) for m in models]).astype(float),
                 networks=models,
             )
             for name, models in networks.items()

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from awdlib import controls, dwt, experiments, filters, metrics
+from awdlib import controls, dwt, filters, metrics, selection
 from awdlib.ablation import sources
 from awdlib.ablation.fitting import fit
 from awdlib.ablation.setup import Study
 from awdlib.ablation.sources import LEVEL, Source
 from awdlib.ablation.variants import FULL, Variant
 from awdlib.clathrin.teachers import train_teacher
-from awdlib.experiments import Signals
 from awdlib.networks import ClathrinLSTM
 from awdlib.progress import progress
+from awdlib.selection import Signals
 
 
 def teach(study: Study, theirs: torch.nn.Module | None = None) -> dict[str, Source]:
@@ -71,12 +71,12 @@ def refer(study: Study, known: Mapping[str, Source]) -> References:
     """Predictions of `REFERENCES`."""
     size, signals = study.size, study.signals
     drawn = controls.random_wavelets(size.draws * size.budget, 10, seed=0)
-    judged = experiments.judge_filters(drawn, signals, progress=progress("random wavelets"))
-    winners = experiments.best_of_budget(judged.cv_r2, size.budget)
+    judged = selection.judge_filters(drawn, signals, progress=progress("random wavelets"))
+    winners = selection.best_of_budget(judged.cv_r2, size.budget)
     network = known["network"].prediction
     assert network is not None
     return References({
-        "db5": experiments.judge_filters(filters.lowpass("db5")[None], signals).prediction,
+        "db5": selection.judge_filters(filters.lowpass("db5")[None], signals).prediction,
         "random_any": judged.prediction[:SHOWN],
         "random_best": judged.prediction[winners],
         "ridge": controls.ridge(signals.x, signals.y).predict(signals.x_test)[None],

@@ -11,16 +11,9 @@ import numpy as np
 import torch
 
 from awdlib.adaptive import textures
+from awdlib.adaptive.judging import FOLDS, cut, draw, features_of, tested
 from awdlib.adaptive.setup import Size, Study
-from awdlib.adaptive.textures import (
-    FOLDS,
-    SPREAD,
-    cut,
-    draw,
-    features_of,
-    model_of,
-    update,
-)
+from awdlib.adaptive.textures import SPREAD, model_of, update
 from awdlib.datasets.textures import SPLITS, TEXTURES
 from awdlib.ledger import array_hash, joined, load_state, part, state_of
 from awdlib.scattering import pruning
@@ -28,7 +21,8 @@ from awdlib.scattering.banks import Bank
 from awdlib.scattering.heads import FoldedHead, Groups, RidgeHead, filter_groups
 from awdlib.scattering.learn import History, ScatteringModel, jitter
 from awdlib.scattering.morlet import Morlet2d
-from awdlib.scattering.pruning import Attempt, Pruning, Relearned
+from awdlib.scattering.pruning import Pruning, Relearned
+from awdlib.scattering.sizes import Attempt, search
 from awdlib.threads import one_thread, reuse_memory
 
 RANDOM = 20  # orders of removal that chance makes, for each seed
@@ -301,7 +295,7 @@ def confirm(
         model = model_of(bank, size, layers)
         model.scattering.keep = piece["keep"].tolist()
         crops = draw(size.pruned, size.seeds[0], size)
-    return {"correct": textures.tested(lambda x: features_of(model, x), crops, size)}
+    return {"correct": tested(lambda x: features_of(model, x), crops, size)}
 
 
 def searched(study: Study) -> Searched:
@@ -321,7 +315,7 @@ def searched(study: Study) -> Searched:
             ))  # fmt: skip
         return float(found[k]["score"]), int(found[k]["kept"])
 
-    best, tried = pruning.search(sizes, told, patience=size.patience)
+    best, tried = search(sizes, told, patience=size.patience)
     winner = found[sizes.index(best.size)]
     (tested,) = study.gather(
         "the size that was found",

@@ -8,10 +8,12 @@ import torch
 
 from awdlib import adam, experiments, filters
 from awdlib.experiments import Profile
-from awdlib.scattering import banks, heads, learn, morlet, orthogonal, spectra, transform
+from awdlib.scattering import banks, heads, learn, morlet, orthogonal, pooling, spectra, transform
 
 # What decides how images scatter, how filters learn, and what heads say of them.
-SCATTERING = (adam, banks, filters, heads, learn, morlet, orthogonal, spectra, transform)
+SCATTERING = (
+    adam, banks, filters, heads, learn, morlet, orthogonal, pooling, spectra, transform,
+)  # fmt: skip
 
 POINT = 0.01  # of accuracy: what filters that count as redundant may cost
 WITHIN = {"degrees": 10.0, "octaves": 0.3}  # of the truth: neurons whose tuning counts as found

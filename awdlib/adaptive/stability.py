@@ -14,17 +14,10 @@ from torch.nn import functional
 
 from awdlib.adam import Adam
 from awdlib.adaptive import textures
+from awdlib.adaptive.judging import Features, cut, features_of, network_features
 from awdlib.adaptive.setup import Size, Study
-from awdlib.adaptive.textures import (
-    Curves,
-    Features,
-    bank_of,
-    bank_with,
-    cut,
-    features_of,
-    network_features,
-    network_of,
-)
+from awdlib.adaptive.teacher import network_of
+from awdlib.adaptive.textures import Curves, bank_of, bank_with
 from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import array_hash, part
 from awdlib.scattering.banks import Bank

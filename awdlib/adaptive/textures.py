@@ -1,9 +1,7 @@
 """Classify textures from few examples: fixed and learned scattering, AWD's wavelet, a network.
 
-Every method sees the same labelled crops: n of each texture to learn from and about half as many to
-stop by and to choose by, cut from other parts of the pictures; in the end a ridge head is fitted on
-all of them. Test crops come from a third part. A texture has no upright: while anything learns its
-crops are turned and mirrored at random, and heads see their turns too.
+How each method comes by its features, and the learning curves of all. What they share, crops and
+heads, is `awdlib.adaptive.judging`'s; the network, `awdlib.adaptive.teacher`'s.
 """
 
 from __future__ import annotations
@@ -11,22 +9,35 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from awdlib import adam, dwt, filters, networks
-from awdlib.adaptive.setup import METHODS, SCATTERING, Size, Study
-from awdlib.datasets import images, textures
+from awdlib import filters
+from awdlib.adaptive import teacher
+from awdlib.adaptive.judging import (
+    Crops,
+    Features,
+    band_features,
+    choose_alpha,
+    copies_for,
+    draw,
+    features_of,
+    known,
+    starts,
+    tested,
+    turned,
+)
+from awdlib.adaptive.setup import METHODS, Size, Study
+from awdlib.adaptive.teacher import attributions, network_of, teach
 from awdlib.datasets.textures import TEXTURES
 from awdlib.distill import distill
 from awdlib.ledger import array_hash, joined, load_state, part, state_of
 from awdlib.networks import SmallCNN
 from awdlib.scattering import learn
 from awdlib.scattering.banks import Bank
-from awdlib.scattering.heads import RidgeHead
 from awdlib.scattering.learn import ScatteringModel, jitter
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.orthogonal import LatticeTaps, Orthogonal2d
@@ -34,242 +45,13 @@ from awdlib.scattering.transform import Scattering2d
 from awdlib.sweep import NUMERICS
 from awdlib.threads import one_thread, reuse_memory
 
-TEST_SEED = 0  # of the test crops, which are the same for all
-HELD_MOST = 20  # crops of each texture to stop and choose by, at most
 LAM, GAMMA = 0.005, 0.05  # of AWD: the middle and the end of the published grid for images
 START = "db5"  # of AWD, and of what learns orthogonal filters
-ALPHAS = (1000.0, 100.0, 10.0, 1.0, 0.1)  # of the ridge heads; of equals the largest
-FOLDS = 4  # of the cross-validation that chooses α
-LARGEST = 6  # coefficients of each band that AWD's own features are made of
 LR = 3e-2  # of filters: their parameters are logarithms and angles
 SPREAD = 0.05  # of starts after the first
 CHECK, PATIENCE = 4, 3  # steps between looks at the held-out crops; looks without gain
-COPIES = 8  # of a square, by turning and mirroring
 ATTRIBUTED = ("distilled", "awd", "awd_bands")  # methods that learn from network's attributions
-NETWORK = (adam, networks, images, textures, sys.modules[__name__])
-CODE = (*NUMERICS, *SCATTERING, *NETWORK)
-Features = Callable[[Tensor], Tensor]  # images (n, 1, height, width) to (n, features)
-
-
-@dataclass(frozen=True)
-class Crops:
-    """Labelled crops to learn from, to choose by, and to test on; x is (n, 1, height, width)."""
-
-    x: Tensor
-    y: Tensor
-    x_held: Tensor
-    y_held: Tensor
-    x_test: Tensor
-    y_test: Tensor
-
-
-@lru_cache(maxsize=4)  # every method asks for the same ones, above all for the test crops
-def cut(split: str, count: int, seed: int, size: Size) -> tuple[Tensor, Tensor]:
-    """Crops of one split, where `count` of each texture are labelled to learn from.
-
-    Half as many are held out, which is few for small counts: they only say when to stop and which
-    of a few tries to keep. What heads need is chosen by cross-validation on all labelled crops.
-    """
-    held = min(max(1, count // 2), HELD_MOST)
-    many = {"train": count, "held": held, "test": size.test}[split]
-    own = TEST_SEED if split == "test" else seed
-    x, y = textures.crops(many, seed=own, split=split, size=size.pixels)
-    return x.to(size.dtype), y
-
-
-def draw(count: int, seed: int, size: Size) -> Crops:
-    """Crops for `count` labelled ones of each texture."""
-    return Crops(*cut("train", count, seed, size), *cut("held", count, seed, size),
-                 *cut("test", count, seed, size))  # fmt: skip
-
-
-# --- turns ---------------------------------------------------------------------------------------
-
-
-def turned(x: Tensor, k: int) -> Tensor:
-    """Square images (..., side, side) by one of `COPIES` turns; k = 0 leaves them as they are."""
-    x = x.rot90(k % 4, (-2, -1))
-    return x.flip(-1) if k // 4 % 2 else x
-
-
-def copies_for(count: int, size: Size) -> int:
-    """How many turns of each of so many crops heads see: all, or what memory and time allow."""
-    return max(1, min(COPIES, size.examples // count))
-
-
-# --- heads ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Known:
-    """Features (examples, features) of all labelled crops and their turns, classes, and folds.
-
-    Turns of one crop are in one fold.
-    """
-
-    features: Tensor
-    y: Tensor
-    fold: Tensor
-
-
-def known(features: Features, crops: Crops, size: Size) -> Known:
-    """What heads learn from: crops to learn from and crops held out, turned."""
-    x, y = torch.cat([crops.x, crops.x_held]), torch.cat([crops.y, crops.y_held])
-    copies = copies_for(len(x), size)
-    found = torch.cat([features(turned(x, k)) for k in range(copies)])
-    number = torch.arange(len(x)) // len(TEXTURES)  # crops come one of each texture at a time
-    fold = number % min(FOLDS, int(number.max()) + 1)
-    return Known(found, y.repeat(copies), fold.repeat(copies))
-
-
-def choose_alpha(some: Known) -> tuple[float, float]:
-    """α of a ridge head with the best cross-validated accuracy, and that accuracy."""
-    scores = []
-    for alpha in ALPHAS:
-        each = []
-        for k in some.fold.unique():
-            out = some.fold == k
-            each.append(RidgeHead(some.features[~out], some.y[~out], some.features[out],
-                                  some.y[out], alpha=alpha).score())  # fmt: skip
-        scores.append(float(np.mean(each)))
-    best = int(np.argmax(scores))
-    return ALPHAS[best], scores[best]
-
-
-def head_for(features: Features, crops: Crops, size: Size) -> RidgeHead:
-    """A ridge regression on features of all labelled crops, its α by cross-validation on them.
-
-    Every method gets such a head, the network too: what differs then are the features. Its held-out
-    examples are the test crops; nothing but its outputs depends on them.
-    """
-    some = known(features, crops, size)
-    alpha, _ = choose_alpha(some)
-    return RidgeHead(some.features, some.y, features(crops.x_test), crops.y_test, alpha=alpha)
-
-
-def tested(features: Features, crops: Crops, size: Size) -> np.ndarray:
-    """Which test crops the head on such features has right, (test crops,)."""
-    return (head_for(features, crops, size).predict().argmax(1) == crops.y_test).numpy()
-
-
-def features_of(model: ScatteringModel, x: Tensor) -> Tensor:
-    """What a head reads of crops by scattering, (crops, features)."""
-    with torch.no_grad():
-        return torch.cat([model.features(some) for some in x.split(128)]).double()
-
-
-def network_features(network: SmallCNN, x: Tensor) -> Tensor:
-    """What a network's own head reads of crops: means of its last channels, (crops, channels)."""
-    with torch.no_grad():
-        return torch.cat([network.body(coloured(some)).mean((2, 3)) for some in x.split(128)])
-
-
-def band_features(h: Tensor, level: int, x: Tensor) -> Tensor:
-    """AWD's own features: of each band of the wavelet transform, logarithms of what is large in it.
-
-    The largest coefficients by size, as the paper's model of tracks takes them, and the mean size,
-    (crops, bands · (`LARGEST` + 1)).
-    """
-    found = []
-    for band in dwt.flatten_coeffs(dwt.wavedec2(x[:, 0].double(), h.double(), level=level)):
-        size = band.abs().flatten(1)
-        found += [size.topk(LARGEST, dim=1).values, size.mean(1, keepdim=True)]
-    return (torch.cat(found, 1) + 1e-6).log()
-
-
-# --- the network ---------------------------------------------------------------------------------
-
-
-class Turning(nn.Module):
-    """A network of grey crops, each batch of which is turned at random while it is trained."""
-
-    def __init__(self, network: SmallCNN, seed: int):
-        super().__init__()
-        self.network, self._turns = network, np.random.default_rng(seed)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, 1, side, side) to logits (batch, classes)."""
-        if self.training:
-            x = turned(x, int(self._turns.integers(COPIES)))
-        return self.network(coloured(x))
-
-
-def network_for(crops: Crops, seed: int, size: Size) -> SmallCNN:
-    """A convolutional network trained on the crops: of as many tries as filters get, the best.
-
-    The number of steps is the same for all numbers of crops, up to one pass through them. The step
-    length falls to zero, so all of them are made; the weights of the best pass are kept.
-    """
-    batch = 16
-    epochs = -(-size.network_updates // -(-len(crops.x) // batch))
-    best: tuple[float, SmallCNN] | None = None
-    for start in starts(seed, size):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(start)
-            network = SmallCNN(len(TEXTURES)).to(size.dtype)
-        curve = networks.train(
-            Turning(network, start), crops.x, crops.y, crops.x_held, crops.y_held, seed=start,
-            epochs=epochs, patience=epochs, batch_size=batch, lr=2e-3,
-            loss=nn.functional.cross_entropy, anneal=True,
-        )  # fmt: skip
-        if best is None or min(curve) < best[0]:
-            best = min(curve), network
-    assert best is not None
-    return best[1]
-
-
-def starts(seed: int, size: Size) -> list[int]:
-    """A seed for each try of what learns: as many for every method, of which held-out crops choose.
-
-    Learning from attributions tries another γ with each.
-    """
-    return [seed + 1000 * k for k in range(len(size.gammas))]
-
-
-def teach(count: int, seed: int, size: Size) -> dict[str, np.ndarray]:
-    """Train the network on so many crops and test it.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``state/...``; ``correct`` (test crops,) by a ridge head on its features as all methods
-        have one, and ``own`` by its own head.
-    """
-    reuse_memory()
-    with one_thread():
-        crops = draw(count, seed, size)
-        network = network_for(crops, seed, size)
-        right = tested(partial(network_features, network), crops, size)
-        with torch.no_grad():
-            own = network(coloured(crops.x_test)).argmax(1) == crops.y_test
-    return joined({"state": state_of(network)}) | {"correct": right, "own": own.numpy()}
-
-
-def network_of(state: Mapping[str, np.ndarray], size: Size) -> SmallCNN:
-    """The network whose ``state`` `teach` gave, in evaluation mode."""
-    network = SmallCNN(len(TEXTURES)).to(size.dtype)
-    load_state(network, state)
-    return network.eval()
-
-
-def coloured(x: Tensor) -> Tensor:
-    """Grey images (n, 1, height, width) as the network takes them, with three equal channels."""
-    return x.expand(-1, 3, -1, -1)
-
-
-def attributions(network: SmallCNN, crops: Crops) -> Tensor:
-    """Gradient of each training crop's own logit by the crop, of its shape.
-
-    Of the network's mean over all turns of a crop: this mean does not change when the crop turns,
-    so its gradients turn with the crop.
-    """
-    parts = []
-    for some, y in zip(crops.x.split(128), crops.y.split(128), strict=True):
-        x = some.clone().requires_grad_()
-        logits = torch.stack([network(coloured(turned(x, k))) for k in range(COPIES)]).mean(0)
-        own = logits.gather(1, y[:, None]).sum()  # no crop has a part in another's logit
-        parts.append(torch.autograd.grad(own, x)[0])
-    return torch.cat(parts)
+CODE = (*NUMERICS, *teacher.CODE, sys.modules[__name__])
 
 
 # --- filters -------------------------------------------------------------------------------------
@@ -343,6 +125,13 @@ def bank_of(method: str, size: Size) -> Bank:
         return Orthogonal2d(size.scales, START)
     share = "each" if method == "each" else "rotated"
     return Morlet2d(size.scales, size.orientations, share=share)
+
+
+def bank_with(state: Mapping[str, np.ndarray], method: str, size: Size) -> Bank:
+    """The filters that a method has learned: ``bank`` of `classify`."""
+    bank = bank_of(method, size)
+    load_state(bank, state)
+    return bank
 
 
 def wavelets(
@@ -429,6 +218,9 @@ def classify(
     }  # fmt: skip
 
 
+# --- learning curves -----------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Curves:
     """Learning curves of every method.
@@ -454,7 +246,7 @@ def learning_curves(study: Study) -> Curves:
     draws = [(n, s) for n in size.counts for s in size.seeds]
     taught = study.gather(
         "networks", [({"count": n, "seed": s}, (n, s, size)) for n, s in draws], teach,
-        code=(*NETWORK, *SCATTERING),
+        code=teacher.CODE,
         **size.some("pixels", "test", "network_updates", "examples", "gammas"),
     )  # fmt: skip
     states = {draw: part(piece, "state") for draw, piece in zip(draws, taught, strict=True)}
@@ -478,10 +270,3 @@ def learning_curves(study: Study) -> Curves:
     shape = (len(size.counts), len(size.seeds), -1)
     own = np.array([piece["own"] for piece in taught]).reshape(shape)
     return Curves(correct, own, pieces, states)
-
-
-def bank_with(state: Mapping[str, np.ndarray], method: str, size: Size) -> Bank:
-    """The filters that a method has learned: ``bank`` of `classify`."""
-    bank = bank_of(method, size)
-    load_state(bank, state)
-    return bank

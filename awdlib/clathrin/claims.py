@@ -9,8 +9,8 @@ import torch
 from awdlib import filters, metrics, paper, pulses
 from awdlib.clathrin.reading import mean_coefficients
 from awdlib.clathrin.sweeps import Swept
-from awdlib.experiments import Signals
 from awdlib.metrics import ABSENT, in_words
+from awdlib.selection import Signals
 
 OVER = "95 %, test tracks and members"
 # The differences of R² that the claims and the text speak of.

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, dwt, experiments, filters, predictors, pulses, reading
+from awdlib import controls, dwt, filters, predictors, pulses, reading, selection
 from awdlib.clathrin.teachers import Teacher
-from awdlib.experiments import Signals
+from awdlib.selection import Signals
 from awdlib.threads import one_thread
 
 BEFORE, AFTER = 20, 12  # samples around a coefficient's place
@@ -181,7 +181,7 @@ def asymmetries(
         return np.stack([of(controls.wavelet(one, x, signals.y).predict) for one in h.double()])
 
     def of_network(network: torch.nn.Module) -> np.ndarray:
-        return of(lambda x: experiments.predict(network, x.to(signals.x)).astype(float))
+        return of(lambda x: selection.predict(network, x.to(signals.x)).astype(float))
 
     found = {}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from awdlib import experiments, filters, paper
+from awdlib import filters, paper, selection
 from awdlib.clathrin import claims, sensitivity, setup, sweeps, table
 from awdlib.clathrin import study as steps
 from awdlib.clathrin.study import Comparison, Controls, Distillations, Study
@@ -37,12 +37,12 @@ def chosen_of(swept: Swept | None) -> dict[str, Any]:
     lam = [float(swept.grid.lams[c[0]]) for c in swept.chosen]
     gamma = [float(swept.grid.gammas[c[1]]) for c in swept.chosen]
     possible = swept.valid.any((0, 1)).all()
-    among = experiments.choose(np.where(swept.valid, swept.judged.cv_r2, -np.inf))
+    among = selection.choose(np.where(swept.valid, swept.judged.cv_r2, -np.inf))
     return {
         "lam": lam, "gamma": gamma,
         "settings": ", ".join(f"({a:.2g}, {b:.2g})" for a, b in zip(lam, gamma, strict=True)),
-        "valid": int(experiments.pick(swept.valid, swept.chosen).sum()), "seeds": len(lam),
-        "r2_valid": float(experiments.pick(swept.judged.r2, among).mean()) if possible else None,
+        "valid": int(selection.pick(swept.valid, swept.chosen).sum()), "seeds": len(lam),
+        "r2_valid": float(selection.pick(swept.judged.r2, among).mean()) if possible else None,
     }  # fmt: skip
 
 

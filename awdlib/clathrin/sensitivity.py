@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, experiments, filters, metrics, sweep, threads
+from awdlib import controls, filters, metrics, selection, sweep, threads
 from awdlib import networks as networks_module
 from awdlib import predictors as predictors_module
 from awdlib.clathrin import setup, sweeps, teachers
 from awdlib.datasets.tracks import TEST_CELLS, Tracks
-from awdlib.experiments import Signals
 from awdlib.ledger import Ledger, array_hash, code_hash
+from awdlib.selection import Signals
 
 MODELS = ("awd", "awd_without_interpretation", "db5", "lstm", "random_any", "random_best")
 VARIANTS = {"hotspots": "without hotspots", "length_30": "length 30", "length_60": "length 60"}
 DRAWS = 105  # random wavelets a case: as many as the published grid has fits
 CODE = (
-    *sweep.NUMERICS, setup, teachers, sweeps, controls, experiments, metrics, networks_module,
+    *sweep.NUMERICS, setup, teachers, sweeps, controls, selection, metrics, networks_module,
     predictors_module, sys.modules[__name__],
 )  # fmt: skip
 
@@ -79,8 +79,8 @@ def score(signals: Signals, *, seed: int, epochs: int, lstm_epochs: int, draws: 
     teacher = teachers.train_teacher(signals, [seed], epochs=lstm_epochs)
     fits = sweeps.published_chain(signals.x, teacher.gradients, seeds=[seed], epochs=epochs)
     fixed = torch.cat([fits[:, 0].double(), filters.lowpass("db5")[None]])
-    own = experiments.judge_filters(fixed, signals).r2
-    drawn = experiments.judge_filters(controls.random_wavelets(draws, 10, seed), signals)
+    own = selection.judge_filters(fixed, signals).r2
+    drawn = selection.judge_filters(controls.random_wavelets(draws, 10, seed), signals)
     best = drawn.r2[drawn.cv_r2.argmax()]
     network = metrics.r2_score(signals.y_test, teacher.prediction[0])
     return np.array([*own, network, drawn.r2.mean(), best])

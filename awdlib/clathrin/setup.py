@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from awdlib.datasets.tracks import TEST_CELLS, Tracks, auxilin_seen
-from awdlib.experiments import GridProfile, Signals
+from awdlib.experiments import GridProfile
+from awdlib.selection import Signals
 
 PUBLISHED = {"lam": 0.005, "gamma": 0.04281}  # of the grid; the paper prints 0.043
 ALL_PAIRS = tuple((a, b) for a in range(1, 9) for b in range(a + 1, 9))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import attribution, experiments, filters, metrics
+from awdlib import attribution, filters, metrics, selection
 from awdlib.clathrin.setup import signals_of
 from awdlib.clathrin.sweeps import published_chain
 from awdlib.clathrin.teachers import train_lstm
@@ -90,16 +90,16 @@ def experiment(tracks: Tracks, size: Size, *, seed: int = 0, device: str = "cpu"
     slopes = attribution.input_gradients(network, signals.x)
     h = published_chain(signals.x, slopes, seeds=[seed + 1], epochs=size.epochs)[0, 0]
     angles = filters.random_angles(size.random, 10, torch.Generator().manual_seed(0))
-    control = experiments.judge_filters(filters.taps_from_angles(angles), signals)
+    control = selection.judge_filters(filters.taps_from_angles(angles), signals)
     both = torch.stack([h.cpu().double(), filters.lowpass("db5").double()])
-    judged = experiments.judge_filters(both, signals)
+    judged = selection.judge_filters(both, signals)
     predictions = {
         "awd": judged.prediction[0],
         "db5": judged.prediction[1],
-        "lstm": experiments.predict(network, signals.x_test),
+        "lstm": selection.predict(network, signals.x_test),
         "random": control.prediction,
     }
-    rows, samples = experiments.compare_r2(signals.y_test, predictions, count=1000, seed=seed)
+    rows, samples = selection.compare_r2(signals.y_test, predictions, count=1000, seed=seed)
     return Outcome(rows, samples, control.r2)
 
 

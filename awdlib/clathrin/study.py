@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, experiments, filters, metrics
+from awdlib import controls, filters, metrics, selection
 from awdlib.clathrin import claims, reading, sensitivity, sweeps, table
 from awdlib.clathrin.setup import Size
 from awdlib.clathrin.sweeps import Swept
@@ -18,8 +18,8 @@ from awdlib.clathrin.teachers import Teacher, authors_network, teacher_of, train
 from awdlib.controls import FeatureModel
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import Tracks, auxilin_seen
-from awdlib.experiments import Judged, Signals
 from awdlib.progress import progress
+from awdlib.selection import Judged, Signals
 
 SINGLE = 1000  # random wavelets that are looked at one by one, chosen by nothing
 
@@ -154,7 +154,7 @@ def control(study: Study) -> Controls:
     size, signals = study.size, study.signals
     budget = size.budget
     random_h = controls.random_wavelets(size.draws * budget, 10, seed=0)
-    drawn = experiments.judge_filters(random_h, signals, progress=progress("random wavelets"))
+    drawn = selection.judge_filters(random_h, signals, progress=progress("random wavelets"))
     starts, steps = size.supervised
     searched = [
         controls.supervised(
@@ -163,7 +163,7 @@ def control(study: Study) -> Controls:
         for s in size.seeds
     ]
     models = table.baselines(signals, study.tracks.train, seeds=size.seeds)
-    winners = experiments.best_of_budget(drawn.cv_r2, budget)
+    winners = selection.best_of_budget(drawn.cv_r2, budget)
     return Controls(budget, random_h, drawn, winners, torch.stack(searched), models)
 
 
@@ -199,19 +199,19 @@ def compare(
     signals, awd = study.signals, found.awd
     wavelets = {
         **{f"awd_{n}": one.h for n, one in found.swept.items()},
-        "awd_without_interpretation": experiments.pick(awd.grid.h, awd.chosen_plain),
+        "awd_without_interpretation": selection.pick(awd.grid.h, awd.chosen_plain),
         "awd_40": found.of_40,
         **{name: filters.lowpass(name)[None] for name in table.STANDARD},
         "random_best": against.random_h[against.winners], "supervised": against.supervised,
     }  # fmt: skip
-    predictions = {n: experiments.judge_filters(h, signals).prediction for n, h in wavelets.items()}
+    predictions = {n: selection.judge_filters(h, signals).prediction for n, h in wavelets.items()}
     for name, group in against.models.items():
         given = table.inputs_of(name, signals, study.tracks.test)
         predictions[name] = np.stack([model.predict(given) for model in group])
     predictions |= {name: teacher.prediction for name, teacher in teachers.items()}
     predictions["random_any"] = against.drawn.prediction[:SINGLE]
     rows: dict[str, dict[str, Any]]
-    rows, samples = experiments.compare_r2(signals.y_test, predictions, count=2000, seed=0)
+    rows, samples = selection.compare_r2(signals.y_test, predictions, count=2000, seed=0)
     own = {"awd_ours": "lstm_ours", "awd_40": "lstm_40"}
     by = {name: teachers[own.get(name, f"lstm_{found.main}")] for name in wavelets}
     compression = table.compressions(wavelets, by, signals)

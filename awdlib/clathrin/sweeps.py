@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import experiments
+from awdlib import selection
 from awdlib.clathrin.setup import PUBLISHED, Size
-from awdlib.experiments import Judged, Signals
+from awdlib.selection import Judged, Signals
 from awdlib.sweep import Sweep, published_grids, sweep
 
 
@@ -23,7 +23,7 @@ class Swept:
     ----------
     teacher, start : str
     grid : awdlib.sweep.Sweep
-    judged : awdlib.experiments.Judged
+    judged : awdlib.selection.Judged
         Arrays (lams, gammas, seeds, ...).
     penalty, valid : numpy.ndarray, shape (lams, gammas, seeds)
     chosen, chosen_plain : list of (λ, γ, seed) indices
@@ -42,14 +42,14 @@ class Swept:
     @property
     def h(self) -> torch.Tensor:
         """The chosen filter of every seed, (seeds, taps)."""
-        return experiments.pick(self.grid.h, self.chosen)
+        return selection.pick(self.grid.h, self.chosen)
 
     @property
     def published(self) -> tuple[int, int]:
         """Place of the published (λ, γ) in the grid, or of the nearest."""
         return (
-            experiments.nearest(self.grid.lams, PUBLISHED["lam"]),
-            experiments.nearest(self.grid.gammas, PUBLISHED["gamma"]),
+            selection.nearest(self.grid.lams, PUBLISHED["lam"]),
+            selection.nearest(self.grid.gammas, PUBLISHED["gamma"]),
         )
 
 
@@ -88,11 +88,11 @@ def distil(
         seeds=seeds, epochs=size.epochs,
         ledger=ledger, executor=executor, progress=progress,
     )  # fmt: skip
-    judged = experiments.judge_grid(grid, signals)
-    penalty, valid = experiments.validity_of_grid(grid.h)
+    judged = selection.judge_grid(grid, signals)
+    penalty, valid = selection.validity_of_grid(grid.h)
     chosen, plain = (
-        experiments.choose(judged.cv_r2),
-        experiments.choose(judged.cv_r2, gammas=slice(1)),
+        selection.choose(judged.cv_r2),
+        selection.choose(judged.cv_r2, gammas=slice(1)),
     )
     return Swept(teacher, start, grid, judged, penalty, valid, chosen, plain)
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from awdlib import controls, experiments, metrics, paper
+from awdlib import controls, metrics, paper, selection
 from awdlib.clathrin.teachers import Teacher
 from awdlib.controls import FeatureModel
 from awdlib.datasets.tracks import Tracks
-from awdlib.experiments import Signals, predict
 from awdlib.networks import count_parameters
 from awdlib.predictors import LinearModel
+from awdlib.selection import Signals, predict
 
 
 class Row(NamedTuple):
@@ -106,7 +106,7 @@ def compressions(
         # A single wavelet is seen by every network of its teacher.
         members = h.expand(len(by[name].networks), -1) if len(h) == 1 else h
         found[name] = np.stack([
-            experiments.compression(one, by[name].of(k)[1], signals.x_test)
+            selection.compression(one, by[name].of(k)[1], signals.x_test)
             for k, one in enumerate(members)
         ])  # fmt: skip
     return found

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import attribution, experiments, networks
+from awdlib import attribution, networks, selection
 from awdlib.datasets import cme
 from awdlib.datasets.tracks import Tracks
-from awdlib.experiments import Signals
+from awdlib.selection import Signals
 from awdlib.threads import one_thread
 
 
@@ -92,7 +92,7 @@ def teacher_of(models: Sequence[torch.nn.Module], signals: Signals) -> Teacher:
             torch.stack([attribution.input_gradients(m, x) for m in models])
             for x in (signals.x, signals.x_test)
         )
-        prediction = np.stack([experiments.predict(m, signals.x_test) for m in models])
+        prediction = np.stack([selection.predict(m, signals.x_test) for m in models])
     if len(models) == 1:
         train, test = train[0], test[0]
     return Teacher(list(models), train, test, prediction.astype(np.float64))

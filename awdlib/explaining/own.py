@@ -21,7 +21,6 @@ from awdlib import controls, metrics, networks, resnet
 from awdlib.clathrin.setup import PUBLISHED
 from awdlib.clathrin.teachers import train_lstm
 from awdlib.distill import distill
-from awdlib.experiments import Signals
 from awdlib.explaining.setup import Study
 from awdlib.explaining.study import CODE as MASKS
 from awdlib.ledger import array_hash, state_of
@@ -30,6 +29,7 @@ from awdlib.lensing import study as lensing
 from awdlib.masks import evaluate, optimise
 from awdlib.masks.distortion import ask, expected_distortion
 from awdlib.masks.domains import Domain, Pixels, Wavelets
+from awdlib.selection import Signals
 from awdlib.threads import one_thread
 
 CODE = (*MASKS, evaluate, networks, resnet, sys.modules[__name__])

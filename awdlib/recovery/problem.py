@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from awdlib import adam, attribution, controls, dwt, experiments, filters, metrics, networks
+from awdlib import adam, attribution, controls, dwt, filters, metrics, networks, selection
 from awdlib.datasets import synthetic
 from awdlib.ledger import Ledger, code_hash, gather
 from awdlib.networks import FeedForward
@@ -154,7 +154,7 @@ def _assemble(
     n, held = setting.n, setting.n + setting.held
     with one_thread():
         slopes = attribution.input_gradients(network, x[:held], batch_size=1000)
-        prediction = experiments.predict(network, x[held:])
+        prediction = selection.predict(network, x[held:])
     return Problem(
         setting, seed, x[:n], y[:n], slopes[:n], x[n:held], y[n:held], slopes[n:], x[held:],
         y[held:], network, metrics.r2_score(y[held:].numpy(), prediction),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from awdlib import controls, experiments, filters
+from awdlib import controls, filters, selection
 from awdlib.datasets.synthetic import make_synthetic
 from awdlib.distill import distill
 from awdlib.matrices import analysis_matrix
@@ -69,7 +69,7 @@ def grade(grid: Sweep, problems: Sequence[Problem]) -> Graded:
         .mean(-1).reshape(grid.h.shape[:2]).numpy()
         for k, p in enumerate(problems)
     ], -1)  # fmt: skip
-    return Graded(grid, plain, pm, norm, experiments.validity_of_grid(grid.h)[1])
+    return Graded(grid, plain, pm, norm, selection.validity_of_grid(grid.h)[1])
 
 
 def choose(graded: Graded, seed: int, rule: str) -> tuple[int, int] | None:

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from awdlib.scattering.morlet import Morlet1d, Morlet2d
-from awdlib.scattering.transform import Scattering, Scattering1d, Scattering2d, pooled
+from awdlib.scattering.pooling import pooled
+from awdlib.scattering.transform import Scattering, Scattering1d, Scattering2d
 
 
 class ScatteringFeatures(TransformerMixin, BaseEstimator):
@@ -30,7 +31,7 @@ class ScatteringFeatures(TransformerMixin, BaseEstimator):
         (examples, channels, height, width).
     order : int
     pool : {"log-mean", "mean", "log", "none"}
-        See `awdlib.scattering.transform.pooled`.
+        See `awdlib.scattering.pooling.pooled`.
     scattering : Scattering, optional
         Another transform, for instance with learned filters, instead of the four numbers above.
     batch_size : int

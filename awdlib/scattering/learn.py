@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from awdlib.adam import Adam
 from awdlib.ledger import load_state, state_of
 from awdlib.scattering.banks import at_least_one, rescale
+from awdlib.scattering.pooling import pooled
 from awdlib.scattering.spectra import filtered
-from awdlib.scattering.transform import Scattering, pooled
+from awdlib.scattering.transform import Scattering
 
 _DIVERGED = "learning diverged in epoch {}: lower lr_filters or lr_head"
 TOLERANCE = 1e-6  # by which rounding may push a Littlewood–Paley sum of 1 up
@@ -30,7 +31,7 @@ class ScatteringModel(nn.Module):
     inputs : int
         Channels of an input (colours); inputs of one may come without that dimension.
     pool : str
-        As of `awdlib.scattering.transform.pooled`.
+        As of `awdlib.scattering.pooling.pooled`.
     """
 
     def __init__(

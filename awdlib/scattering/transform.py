@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from awdlib.scattering.banks import Bank, Filters, littlewood_paley
 from awdlib.scattering.morlet import Morlet1d
-from awdlib.scattering.spectra import filtered
+from awdlib.scattering.spectra import Modulus, filtered
 
 
 @dataclass(frozen=True)
@@ -312,23 +312,6 @@ class Scattering(nn.Module):
         raise NotImplementedError
 
 
-class Modulus(torch.autograd.Function):
-    """|z|, three times faster than `torch.abs`, with the gradient 0 where z is 0 as there."""
-
-    @staticmethod
-    def forward(ctx: Any, z: Tensor) -> Tensor:
-        """√(re² + im²): without the care that `abs` takes of overflow."""
-        modulus = z.real.square().addcmul_(z.imag, z.imag).sqrt_()
-        ctx.save_for_backward(z, modulus)
-        return modulus
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """The gradient times z / |z|."""
-        z, modulus = ctx.saved_tensors
-        return z * (gradient / modulus.clamp(min=1e-18))
-
-
 class Scattering1d(Scattering):
     """Scattering of signals; see `Scattering`.
 
@@ -396,46 +379,6 @@ class Scattering2d(Scattering):
             for phi, crop in zip(filters.phi, self._crop, strict=True)
         )
         return rows @ (u @ columns.T)
-
-
-POOLS = ("log-mean", "mean", "log", "none")
-
-
-def pooled(
-    coefficients: Tensor, dims: int, pool: str = "log-mean", *, floor: float = 1e-6
-) -> Tensor:
-    """Features of scattering coefficients, those of one channel side by side.
-
-    Parameters
-    ----------
-    coefficients : torch.Tensor, shape (batch, channels, *coarse) or (batch, inputs, channels, ...)
-        From `Scattering`, of inputs with or without several input channels.
-    dims : int
-        1 or 2.
-    pool : {"log-mean", "mean", "log", "none"}
-        Mean over all places and its logarithm, log(|·| + `floor`), or neither, or one of them.
-
-    Returns
-    -------
-    torch.Tensor, shape (batch, channels · features a channel)
-
-    Raises
-    ------
-    ValueError
-        For another `pool`, or another number of dimensions.
-    """
-    if pool not in POOLS:
-        raise ValueError(f"pool must be one of {', '.join(POOLS)}, not {pool!r}")
-    if coefficients.ndim not in (dims + 2, dims + 3):
-        raise ValueError("a batch of inputs is (batch, *shape) or (batch, inputs, *shape)")
-    found = coefficients.flatten(-dims)
-    if "mean" in pool:
-        found = found.mean(-1, keepdim=True)
-    if "log" in pool:
-        found = (found.abs() + floor).log()
-    if found.ndim == 4:
-        found = found.transpose(1, 2)
-    return found.flatten(1)
 
 
 def _averaging(phi: Tensor, step: int, start: int, end: int) -> Tensor:
