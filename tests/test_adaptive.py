@@ -94,7 +94,8 @@ def predicted(work):
 # --- the ledger ----------------------------------------------------------------------------------
 
 WORKERS = {
-    textures: ("teach", "classify"), stability: ("move",), neurons: ("observe", "learn_for"),
+    textures: ("teach", "distil_wavelets", "classify"), stability: ("move",),
+    neurons: ("observe", "learn_for"),
     pruning: ("prune", "learn_again", "relearn", "attempt", "confirm"),
 }  # fmt: skip
 
@@ -171,24 +172,36 @@ def test_every_method_is_taught_and_stays_non_expansive(curves):
 
 
 def test_each_network_is_trained_once_for_all_that_need_it(monkeypatch):
-    taught, given = [], {}
+    taught, distilled, got = [], [], {}
 
     def teach(count, seed, size):
         taught.append((count, seed))
         own = np.arange(3 * CLASSES) < count
-        return {"state/of": np.array([count, seed]), "correct": np.zeros_like(own), "own": own}
+        return {
+            "state/of": np.array([count, seed]), "gradients": np.array([count, seed]),
+            "correct": np.zeros_like(own), "own": own,
+        }  # fmt: skip
 
-    def classify(method, count, seed, size, state):
-        given[method, count, seed] = tuple(state["of"].tolist()) if state else None
+    def distil_wavelets(count, seed, size, gradients):
+        assert gradients.tolist() == [count, seed]
+        distilled.append((count, seed))
+        return {"taps": 10 * gradients}
+
+    def classify(method, count, seed, size, given):
+        got[method, count, seed] = {name: tuple(one.tolist()) for name, one in given.items()}
         return {"correct": np.ones(3 * CLASSES, bool)}
 
     monkeypatch.setattr(textures, "teach", teach)
+    monkeypatch.setattr(textures, "distil_wavelets", distil_wavelets)
     monkeypatch.setattr(textures, "classify", classify)
     found = textures.learning_curves(Study(replace(TINY, counts=(2, 4))))
-    assert taught == [(2, 1), (2, 2), (4, 1), (4, 2)]
-    assert {method for method, _, _ in given} == set(METHODS) - {"cnn"}
-    for (method, *draw), state in given.items():
-        assert state == (tuple(draw) if method in ("distilled", "awd", "awd_bands") else None)
+    assert taught == distilled == [(2, 1), (2, 2), (4, 1), (4, 2)]
+    assert {method for method, _, _ in got} == set(METHODS) - {"cnn"}
+    for (method, count, seed), given in got.items():
+        assert given == {
+            "distilled": {"gradients": (count, seed)}, "awd": {"taps": (10 * count, 10 * seed)},
+            "awd_bands": {"taps": (10 * count, 10 * seed)},
+        }.get(method, {})  # fmt: skip
     np.testing.assert_array_equal(found.own.sum(2), [[2, 2], [4, 4]])
     assert not found.correct["cnn"].any()
     assert found.correct["fixed"].all()
@@ -203,8 +216,16 @@ def test_a_network_comes_back_from_its_state(crops):
     x = judging.coloured(crops.x_test)
     assert torch.equal(again(x), network(x))
     assert torch.equal(teacher.attributions(again, crops), teacher.attributions(network, crops))
-    with pytest.raises(ValueError, match="awd learns from a network's attributions"):
-        textures.fit("awd", crops, 1, TINY)
+    taught = teacher.teach(2, 1, TINY)
+    own = judging.draw(2, 1, TINY)
+    want = teacher.attributions(teacher.network_of(part(taught, "state"), TINY), own)
+    assert torch.equal(torch.from_numpy(taught["gradients"]), want)
+
+
+@pytest.mark.parametrize(("method", "needs"), [("awd", "taps"), ("distilled", "gradients")])
+def test_methods_that_learn_from_a_network_say_what_is_missing(crops, method, needs):
+    with pytest.raises(ValueError, match=f"{method} learns from a network: give its {needs}"):
+        textures.fit(method, crops, 1, TINY)
 
 
 def test_filters_that_learned_are_found_again(curves):
@@ -282,8 +303,9 @@ def test_as_many_steps_and_tries_for_all(crops, monkeypatch):
     monkeypatch.setattr(networks, "train", train)
     network = teacher.network_for(crops, 1, replace(size, network_updates=6))
     assert many == [6, 6]  # of one batch
+    slopes = teacher.attributions(network, crops).numpy()
     for method in ("rotated", "distilled"):
-        textures.fit(method, crops, 1, size, network)
+        textures.fit(method, crops, 1, size, {"gradients": slopes})
     assert taught == [(0.0, 20), (0.0, 20), (0.1, 20), (1.0, 20)]
 
 

@@ -122,8 +122,8 @@ SIZES = {
         neurons=3, movies=1, frames=96, repeats=4, steps=1, dtype=torch.float64,
     ),
     "laptop": Size(
-        pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, updates=24,
-        network_updates=600, distil_updates=80, gammas=(0.1,), wavelets=3, examples=960, many=8,
+        pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, updates=16,
+        network_updates=400, distil_updates=60, gammas=(0.1,), wavelets=3, examples=480, many=8,
         pruned=20, restarts=2, inner=8, patience=3, deformed=10, fields=2, pairs=100, ascents=2,
         neurons=12, movies=2, frames=4000, repeats=10,
         steps=4,

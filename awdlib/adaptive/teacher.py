@@ -79,8 +79,9 @@ def teach(count: int, seed: int, size: Size) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to numpy.ndarray
-        ``state/...``; ``correct`` (test crops,) by a ridge head on its features as all methods
-        have one, and ``own`` by its own head.
+        ``state/...``; its ``gradients`` at the training crops (see `attributions`); ``correct``
+        (test crops,) by a ridge head on its features as all methods have one, and ``own`` by its
+        own head.
     """
     reuse_memory()
     with one_thread():
@@ -89,7 +90,10 @@ def teach(count: int, seed: int, size: Size) -> dict[str, np.ndarray]:
         right = tested(partial(network_features, network), crops, size)
         with torch.no_grad():
             own = network(coloured(crops.x_test)).argmax(1) == crops.y_test
-    return joined({"state": state_of(network)}) | {"correct": right, "own": own.numpy()}
+        gradients = attributions(network, crops)
+    return joined({"state": state_of(network)}) | {
+        "gradients": gradients.numpy(), "correct": right, "own": own.numpy(),
+    }  # fmt: skip
 
 
 def network_of(state: Mapping[str, np.ndarray], size: Size) -> SmallCNN:

@@ -31,11 +31,10 @@ from awdlib.adaptive.judging import (
     turned,
 )
 from awdlib.adaptive.setup import METHODS, Size, Study
-from awdlib.adaptive.teacher import attributions, network_of, teach
+from awdlib.adaptive.teacher import teach
 from awdlib.datasets.textures import TEXTURES
 from awdlib.distill import distill
 from awdlib.ledger import array_hash, joined, load_state, part, state_of
-from awdlib.networks import SmallCNN
 from awdlib.scattering import learn
 from awdlib.scattering.banks import Bank
 from awdlib.scattering.learn import ScatteringModel, jitter
@@ -50,7 +49,8 @@ START = "db5"  # of AWD, and of what learns orthogonal filters
 LR = 3e-2  # of filters: their parameters are logarithms and angles
 SPREAD = 0.05  # of starts after the first
 CHECK, PATIENCE = 4, 3  # steps between looks at the held-out crops; looks without gain
-ATTRIBUTED = ("distilled", "awd", "awd_bands")  # methods that learn from network's attributions
+# What comes from the network, for methods that learn from its attributions.
+NEEDED = {"distilled": "gradients", "awd": "taps", "awd_bands": "taps"}
 CODE = (*NUMERICS, *teacher.CODE, sys.modules[__name__])
 
 
@@ -134,12 +134,37 @@ def bank_with(state: Mapping[str, np.ndarray], method: str, size: Size) -> Bank:
     return bank
 
 
+def gammas_of(size: Size) -> list[float]:
+    """γ of each of AWD's wavelets."""
+    return [GAMMA * (k + 1) / size.wavelets for k in range(size.wavelets)]
+
+
+def distil_wavelets(
+    count: int, seed: int, size: Size, gradients: np.ndarray
+) -> dict[str, np.ndarray]:
+    """AWD's wavelets for so many crops, one for each γ of a grid: ``taps`` (wavelets, taps).
+
+    `gradients` are the network's at the training crops; their turns turn with the crops.
+    """
+    reuse_memory()
+    x, batch = draw(count, seed, size).x, 16
+    turns = range(copies_for(len(x), size))
+    x, slopes = (torch.cat([turned(a, k) for k in turns]) for a in (x, torch.from_numpy(gradients)))
+    with one_thread():
+        h = distill(
+            x, gradients=slopes, start=START, lam=LAM, gamma=gammas_of(size), seed=seed,
+            batch_size=batch, epochs=-(-size.distil_updates // -(-len(x) // batch)),
+            level=size.scales, parametrisation="lattice",
+        ).h  # fmt: skip
+    return {"taps": h.double().numpy()}
+
+
 def wavelets(
-    method: str, crops: Crops, seed: int, size: Size, network: SmallCNN | None
+    method: str, seed: int, size: Size, given: Mapping[str, np.ndarray]
 ) -> list[tuple[Tensor, float]]:
     """Lowpass filters (taps,) that a method of one wavelet may choose from, and the γ of each.
 
-    AWD has as many as there are random ones: one for each γ of a grid.
+    There are as many random ones as AWD has.
     """
     start = filters.lowpass(START)
     if method.startswith("db5"):
@@ -148,17 +173,7 @@ def wavelets(
         draw = torch.Generator().manual_seed(seed)
         angles = filters.random_angles(size.wavelets, len(start), draw)
         return [(filters.taps_from_angles(one), 0.0) for one in angles]
-    assert network is not None
-    gradients = attributions(network, crops)
-    copies, batch = copies_for(len(crops.x), size), 16
-    x, slopes = (torch.cat([turned(a, k) for k in range(copies)]) for a in (crops.x, gradients))
-    gammas = [GAMMA * (k + 1) / size.wavelets for k in range(size.wavelets)]
-    h = distill(
-        x, gradients=slopes, start=START, lam=LAM, gamma=gammas, seed=seed, batch_size=batch,
-        epochs=-(-size.distil_updates // -(-len(x) // batch)), level=size.scales,
-        parametrisation="lattice",
-    ).h  # fmt: skip
-    return [(one.double(), gamma) for one, gamma in zip(h, gammas, strict=True)]
+    return list(zip(torch.from_numpy(given["taps"]), gammas_of(size), strict=True))
 
 
 def best_wavelet(
@@ -178,28 +193,43 @@ def best_wavelet(
     return max(tries, key=lambda one: one[0])[1]
 
 
-def fit(method: str, crops: Crops, seed: int, size: Size, network: SmallCNN | None = None) -> Fit:
-    """The features of a method of `METHODS`; those of `ATTRIBUTED` need a network."""
+def fit(
+    method: str, crops: Crops, seed: int, size: Size, given: Mapping[str, np.ndarray] | None = None
+) -> Fit:
+    """The features of a method of `METHODS`.
+
+    Parameters
+    ----------
+    given : mapping, optional
+        For methods of `NEEDED`: the network's ``gradients`` at the training crops, or the ``taps``
+        that `distil_wavelets` found.
+
+    Raises
+    ------
+    ValueError
+        If what the method needs is not given.
+    """
+    given = given or {}
+    if method in NEEDED and NEEDED[method] not in given:
+        raise ValueError(f"{method} learns from a network: give its {NEEDED[method]}")
     if method == "fixed":
         bank = bank_of(method, size)
         return Fit(partial(features_of, model_of(bank, size)), state_of(bank))
-    if method in ATTRIBUTED and network is None:
-        raise ValueError(f"{method} learns from a network's attributions, and there is none")
     if method in ("rotated", "each", "orthogonal", "distilled"):
-        gradients = attributions(network, crops) if network and method in ATTRIBUTED else None
+        gradients = torch.from_numpy(given["gradients"]) if method in NEEDED else None
         return learned(crops, partial(bank_of, method, size), seed, size, gradients)
-    return best_wavelet(method, wavelets(method, crops, seed, size, network), crops, size)
+    return best_wavelet(method, wavelets(method, seed, size, given), crops, size)
 
 
 def classify(
-    method: str, count: int, seed: int, size: Size, state: Mapping[str, np.ndarray] | None = None
+    method: str, count: int, seed: int, size: Size, given: Mapping[str, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
     """Teach one method and test it.
 
     Parameters
     ----------
-    state : mapping, optional
-        The network's, for methods of `ATTRIBUTED`.
+    given : mapping, optional
+        As of `fit`.
 
     Returns
     -------
@@ -210,7 +240,7 @@ def classify(
     reuse_memory()
     with one_thread():
         crops = draw(count, seed, size)
-        found = fit(method, crops, seed, size, network_of(state, size) if state else None)
+        found = fit(method, crops, seed, size, given)
         right = tested(found.features, crops, size)
     return joined({"bank": found.state}) | {
         "correct": right, "littlewood_paley": np.array(max(found.sums, default=0.0)),
@@ -241,7 +271,7 @@ class Curves:
 
 
 def learning_curves(study: Study) -> Curves:
-    """Teach every method on every number of crops and for every seed; each network once."""
+    """Teach every method on every number of crops and for every seed; all share one network."""
     size = study.size
     draws = [(n, s) for n in size.counts for s in size.seeds]
     taught = study.gather(
@@ -250,16 +280,28 @@ def learning_curves(study: Study) -> Curves:
         **size.some("pixels", "test", "network_updates", "examples", "gammas"),
     )  # fmt: skip
     states = {draw: part(piece, "state") for draw, piece in zip(draws, taught, strict=True)}
+    slopes = [piece["gradients"] for piece in taught]
+    distilled = study.gather(
+        "wavelets",
+        [({"count": n, "seed": s, "gradients": array_hash(g)}, (n, s, size, g))
+         for (n, s), g in zip(draws, slopes, strict=True)],
+        distil_wavelets, code=CODE,
+        **size.some("pixels", "scales", "distil_updates", "examples", "wavelets"),
+    )  # fmt: skip
+    told = {
+        draw: {"gradients": g, "taps": d["taps"]}
+        for draw, g, d in zip(draws, slopes, distilled, strict=True)
+    }
     keys = [(m, n, s) for m in METHODS if m != "cnn" for n, s in draws]
     tasks = []
     for m, n, s in keys:
-        state = states[n, s] if m in ATTRIBUTED else {}
-        key = {"method": m, "count": n, "seed": s, "network": array_hash(*state.values())}
-        tasks.append((key, (m, n, s, size, state)))
+        given = {NEEDED[m]: told[n, s][NEEDED[m]]} if m in NEEDED else {}
+        key = {"method": m, "count": n, "seed": s, "given": array_hash(*given.values())}
+        tasks.append((key, (m, n, s, size, given)))
     found = study.gather(
         "textures", tasks, classify, code=CODE, what="learning curves",
-        **size.some("pixels", "test", "scales", "orientations", "updates", "distil_updates",
-                    "examples", "wavelets", "gammas"),
+        **size.some("pixels", "test", "scales", "orientations", "updates", "examples", "wavelets",
+                    "gammas"),
     )  # fmt: skip
     pieces = dict(zip(keys, found, strict=True))
     right = {key: piece["correct"] for key, piece in pieces.items()}
