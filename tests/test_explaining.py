@@ -108,6 +108,12 @@ def test_every_method_is_judged_on_every_score(judged):
     both = [printed.pictures(frame, kind) for kind in record.NETWORKS]
     assert [len(one) for one in both] == [len(judging.LABELS)] * 2
     assert not both[0].equals(both[1])
+    twice = frame.assign(restored=2 * frame["restored"])
+    beside = printed.side_by_side(frame, twice, "restored")
+    assert beside["shape network, this page"].to_dict() == shown["restored"].to_dict()
+    double = printed.curves(twice, "texture")["restored"].to_dict()
+    assert beside["texture network, paper profile"].to_dict() == double
+    assert list(beside.index) == list(order)
 
 
 def test_every_claim_has_its_quantity(work, taught, judged):
@@ -136,11 +142,14 @@ def test_published_settings_are_held_against_fast_ones(work, taught, masks, monk
     monkeypatch.setitem(study.optimise.PUBLISHED, "samples", 2)
     chosen = {pair: WAYS[pair[1]].lams[0] for pair in masks}
     slow = study.explain_slowly(work, taught, study.judged_images(TINY).x, chosen)
-    assert {pair[1] for pair in slow} == {"wavelet", "pixel"}
+    assert list(slow) == [("shape", "wavelet"), ("shape", "pixel")]
     frame = record.table_of_settings(masks, slow, chosen)
     assert isinstance(frame, pd.DataFrame)
-    assert len(frame) == 4
+    assert len(frame) == 2
     assert frame["correlation"].between(-1, 1).all()
+    shown = printed.settings(frame)
+    assert list(shown.index) == ["wavelet mask", "pixel mask"]
+    assert shown["mask, published"].iloc[0] == f"{frame['mask_published'].iloc[0]:.1%}"
     assert study.explain_slowly(Study(replace(TINY, published=0)), taught, slow, chosen) == {}
 
 

@@ -123,10 +123,9 @@ SIZES = {
     ),
     "laptop": Size(
         pixels=64, counts=(5, 10), seeds=(1, 2), test=40, scales=3, orientations=6, updates=16,
-        network_updates=400, distil_updates=60, gammas=(0.1,), wavelets=3, examples=480, many=8,
+        network_updates=320, distil_updates=60, gammas=(0.1,), wavelets=3, examples=480, many=8,
         pruned=20, restarts=2, inner=8, patience=3, deformed=10, fields=2, pairs=100, ascents=2,
-        neurons=12, movies=2, frames=4000, repeats=10,
-        steps=4,
+        neurons=12, movies=2, frames=4000, repeats=10, steps=2,
     ),
     "paper": Size(
         pixels=64, counts=(5, 10, 20, 50, 100), seeds=(1, 2, 3, 4, 5), test=200, scales=3,

@@ -55,6 +55,36 @@ def pictures(frame: pd.DataFrame, network: str) -> pd.DataFrame:
     return _printed(frame[frame["network"] == network], PICTURES)
 
 
+def side_by_side(here: pd.DataFrame, other: pd.DataFrame, score: str) -> pd.DataFrame:
+    """One score of every method in two runs as text, by network; `other` decides the order."""
+    first = other[other["network"] == next(iter(TITLES))]
+    if score in CURVES:
+        first = first.sort_values(score)
+    rows = {name: {"": label} for name, label in zip(first["name"], first["label"], strict=True)}
+    for kind, title in TITLES.items():
+        for run, frame in (("this page", here), ("paper profile", other)):
+            for row in frame[frame["network"] == kind].to_dict("records"):
+                rows[row["name"]][f"{title}, {run}"] = _with_interval(row, score)
+    return pd.DataFrame(rows.values()).set_index("").rename_axis(None)
+
+
+def settings(frame: pd.DataFrame) -> pd.DataFrame:
+    """The fast and the published setting on the same images as text, a row a way."""
+    rows = [
+        {
+            "": row["label"],
+            "correlation": f"{row['correlation']:.2f}",
+            "mask, fast": f"{row['mask_fast']:.1%}",
+            "mask, published": f"{row['mask_published']:.1%}",
+            "distortion, fast": f"{row['distortion_fast']:.4f}",
+            "distortion, published": f"{row['distortion_published']:.4f}",
+            "computing": f"{row['time_ratio']:.0f} times",
+        }
+        for row in frame.to_dict("records")
+    ]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
 def _printed(some: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     rows = [
         {"": row["label"]} | {score: _with_interval(row, score) for score in scores}
