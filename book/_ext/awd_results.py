@@ -193,7 +193,7 @@ def cautions(chapter: str, stored: results.Results, entry: dict[str, Any]) -> li
     command = f"make book CHAPTERS={chapter}"
     if stored.provenance["profile"] == "smoke":
         found.append(
-            "These are the numbers of the smoke profile: small, on simulated data, made for tests. "
+            "These are the numbers of the smoke profile: small, and made for tests. "
             f"They are no evidence for any claim. Computed properly by: {command}"
         )
     elif stored.provenance["source"] == "simulated":
