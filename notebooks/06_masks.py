@@ -51,7 +51,8 @@ with threads.processes(1 if profile == "smoke" else None) as executor:
 # %% tags=["remove-cell"]
 energy = record.energies()
 claims = record.claims_of(judged, on_photographs, energy)
-tables = {"methods": record.table_of_methods(judged), "lambda": record.table_of_lambda(on_photographs)}
+tables = {"methods": record.table_of_methods(judged), "masks": record.table_of_masks(masks, chosen)}
+tables["lambda"] = record.table_of_lambda(on_photographs)
 if slow:
     tables["settings"] = record.table_of_settings(masks, slow, chosen)
 
@@ -63,7 +64,7 @@ arrays = record.arrays_of(judged, record.pictures_of(drawn, masks), of_own, ener
 arrays |= record.widget_arrays(taught, drawn, study.photographs(size), on_photographs)
 res = run.save(numbers=numbers, tables=tables, arrays=arrays, files=asked.files)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-first", "caption": "The same images (simulated), explained for a network that names the shape and for one that names the texture: what the masks keep, in grey. The shape network should keep the shape, the texture network the background."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-first", "caption": "The same images (simulated), explained for a network that names the shape and for one that names the texture: what the masks keep, in grey. The shape network should keep the shape, the texture network the background. Each picture goes from black to its own brightest value; a black one kept nothing."}}
 rows = {label: res.arrays[name].astype(float) for name, label in record.shown_labels().items()}
 plots.show(
     masks_plots.explanations(drawn.x[: record.SHOWN].numpy(), rows, names=record.titles_of(drawn)),
@@ -86,7 +87,7 @@ plots.show(
 # | pixels at random | {val}`masks:methods.shape.random_pixel.restored:.2f` | {val}`masks:methods.texture.random_pixel.restored:.2f` |
 #
 # - The area of wavelet masks is *{val}`masks:words.shape_restored`* that of pixel masks on the shape network and *{val}`masks:words.texture_restored`* it on the texture network; *{val}`masks:words.shape_than_wam_sg`* and *{val}`masks:words.texture_than_wam_sg`* that of WAM-SG. How much of the gap is the domain's own, the two random orders show.
-# - Of what the masks keep for the shape network, wavelets have {val}`masks:methods.shape.wavelet.inside:.0%` of the energy inside the true shape, dark ones {val}`masks:methods.shape.wavelet_dark.inside:.0%`, pixels {val}`masks:methods.shape.pixel.inside:.0%` (the shape is {val}`masks:area:.0%` of an image).
+# - Of the first {val}`masks:size.rate:.0%` of the entries for the shape network, wavelet masks have {val}`masks:methods.shape.wavelet.inside:.0%` of the energy inside the true shape, dark ones {val}`masks:methods.shape.wavelet_dark.inside:.0%`, pixel masks {val}`masks:methods.shape.pixel.inside:.0%` (the shape is {val}`masks:area:.0%` of an image).
 # ```
 #
 # ## What a mask explanation is
@@ -132,7 +133,7 @@ plots.show(
 # %% [markdown]
 # A Fourier transform tells which frequencies a signal has, a wavelet transform also when.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-transforms", "caption": "Three signals, the sizes of their Fourier transforms, and of their wavelet transforms by a complex Morlet wavelet. El Niño: sea surface temperature of every quarter from 1950 on, less the season's mean (real)."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-transforms", "caption": "Three signals, the sizes of their Fourier transforms, and of their wavelet transforms by a complex Morlet wavelet. El Niño: sea surface temperature of every quarter from 1950 to 2013, less the season's mean, standardised (real)."}}
 signals = {name: (values, widgets.scalogram(values)) for name, (values, _) in widgets.signals().items()}
 plots.show(
     masks_plots.transforms(signals),
@@ -167,9 +168,11 @@ plots.show(
 )
 
 # %% [markdown]
-# ## Larger λ masks more
+# ## Does a larger λ mask more?
+#
+# For wavelet masks of {val}`masks:data.photographs` photographs the mean mask falls from one λ to the next *{val}`masks:words.wavelets_with_lambda`*, for pixel masks *{val}`masks:words.pixels_with_lambda`*: where λ is tiny the steps of the optimiser decide, not λ.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-lambda", "caption": "Mean of the mask (thin: single photographs) and distortion against λ, for a network that names {val}`masks:data.photographs` packaged photographs (real)."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-lambda", "caption": "Mean of the mask (thin: single photographs) and distortion against λ, for a network that names {val}`masks:data.packaged` packaged photographs (real), of which {val}`masks:data.photographs` are explained."}}
 plots.show(
     masks_plots.along_lambda(printed.lambda_panels(res)),
     alt="Mean of the mask and distortion against lambda, a panel for wavelet masks and one for pixel masks.",
@@ -182,13 +185,19 @@ plots.show(
 )
 
 # %% [markdown]
+# The slider has all {val}`masks@paper:data.photographs` photographs, as the paper profile masked them.
+#
 # ```{widget} lambda
 # :replaces: fig-masks-photographs
+# :results: masks@paper
 # ```
 #
 # ## Do wavelet masks need less?
 #
-# Keep the entries in the order that an explanation gives them, replace the rest by noise, and see how far the answer is off. Each mask's λ is the largest that keeps the answer (distortion at most {val}`masks:size.tolerated`) on {val}`masks:size.tuning` images of their own.
+# Keep the entries in the order that an explanation gives them, replace the rest by noise, and see how far the answer is off. Going up a grid, λ is the last before the answer is lost (distortion over {val}`masks:size.tolerated` on average over {val}`masks:size.tuning` images of their own); where even the smallest loses it, the smallest. What the masks then keep, in the share of entries above {val}`masks:size.kept`; how many are empty, as noise alone may have the network's answer; and for how many images the answer is kept:
+
+# %% tags=["hide-input", "nbval-check-output"]
+printed.masks(res.tables["masks"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-curves", "caption": "Distortion (length of the change of all probabilities) against the share of entries that are kept, most relevant first; means over {val}`masks:data.images` images (simulated). Entries are wavelet coefficients (blue) or pixels (other colours)."}}
 plots.show(
@@ -197,7 +206,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The numbers. *restored*: area under the curve above (less is better). *randomised*: the same where the most relevant entries are replaced first (more is better). *inserted*, *deleted*: area under the answer's probability with averages in place of what is missing; *faithfulness* is their difference. Saliency, integrated gradients, SmoothGrad and Grad-CAM order pixels, WAM wavelet coefficients. With 95 % bootstrap intervals over images. First the shape network, then the texture network.
+# The numbers. *restored*: area under the curve above (less is better). *randomised*: the same where the most relevant entries are replaced first (more is better). *inserted* (more), *deleted* (less): area under the answer's probability with averages in place of what is missing; *faithfulness* (more) is their difference. Saliency, integrated gradients, SmoothGrad and Grad-CAM order pixels, WAM {cite:p}`kasmi2025one` wavelet coefficients. With 95 % bootstrap intervals over images. First the shape network, then the texture network.
 
 # %% tags=["hide-input", "nbval-check-output"]
 printed.curves(res.tables["methods"], "shape")
@@ -208,7 +217,7 @@ printed.curves(res.tables["methods"], "texture")
 # %% [markdown]
 # ## What the pictures show
 #
-# At equal rate, {val}`masks:size.rate:.0%` of the entries: share of the energy **inside the true shape**, which no published work could measure; *roughness* (total variation over L1 norm); *hallucination* (edges that the image does not have, over the image's edges); *conciseness* (probability kept over information kept; the CP score of ShearletX {cite:p}`kolek2023shearlets`). First the shape network, then the texture network.
+# At equal rate, the first {val}`masks:size.rate:.0%` of the entries. *distortion*: of the answer, where only these are kept; where it is large, little is explained yet. *inside*: share of the energy inside the true shape, for which the article had no truth (more for the shape network, less for the texture network). Less is better of *roughness* (total variation over L1 norm) and *hallucination* (edges that the image does not have, over the image's edges), more of *conciseness* (probability kept over information kept): both after ShearletX {cite:p}`kolek2023shearlets`, with other edges (Canny's) and with pixels for information. First the shape network, then the texture network.
 
 # %% tags=["hide-input", "nbval-check-output"]
 printed.pictures(res.tables["methods"], "shape")
@@ -217,11 +226,13 @@ printed.pictures(res.tables["methods"], "shape")
 printed.pictures(res.tables["methods"], "texture")
 
 # %% [markdown]
+# How much of it is the domain's own? Wavelet masks are less rough than pixel masks by {val}`masks:claims.roughness.estimate:.2f`; random coefficients than random pixels by {val}`masks:claims.roughness_random.estimate:.2f`. For hallucination it is {val}`masks:claims.hallucination.estimate:.2f` and {val}`masks:claims.hallucination_random.estimate:.2f`. So a smooth picture says little about an explanation.
+#
 # ## The paper's own teachers
 #
-# The same for networks that AWD was made for: an LSTM on clathrin tracks ({val}`masks:own.tracks.source`) and a small ResNet that tells Ω_m from lensing maps ({val}`masks:own.maps.source`), each explained by masks over wavelet coefficients and over samples or pixels. If the distilled wavelet holds what the network uses, fewer of its coefficients should keep the prediction.
+# The same for networks that AWD was made for: an LSTM on clathrin tracks ({val}`masks:own.tracks.source`) and a small ResNet that tells Ω_m from lensing maps ({val}`masks:own.maps.source`), each explained by masks over wavelet coefficients and over samples or pixels, with the same λ ({val}`masks:size.own_lam:g` times the prediction's variance) for all: chosen for none, so wavelets against samples are not at their best, each. If the distilled wavelet holds what the network uses, fewer of its coefficients should keep the prediction.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-own", "caption": "Change of the prediction (in its standard deviations over the test examples) against the share of entries that are kept. Left: means over {val}`masks:own.tracks.n` test tracks ({val}`masks:own.tracks.source`). Right: over {val}`masks:own.maps.n` test maps ({val}`masks:own.maps.source`)."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-own", "caption": "Change of the prediction (in its standard deviations over the test examples) against the share of entries that are kept; one network and one distilled wavelet each. Left: means over {val}`masks:own.tracks.n` test tracks ({val}`masks:own.tracks.source`). Right: over {val}`masks:own.maps.n` test maps ({val}`masks:own.maps.source`)."}}
 panels = {
     title: {name: res.arrays[f"{data}_{name}"] for name in own.LABELS}
     for data, title in (("tracks", "LSTM, tracks"), ("maps", "ResNet, maps"))
@@ -241,6 +252,27 @@ plots.show(
 #
 # A distilled filter is a wavelet only nearly, so its curve need not end at zero. And {val}`masks:own.tracks.entries.samples` samples of a track have {val}`masks:own.tracks.entries.db5` coefficients: most atoms are cut by its ends, so replacing one coefficient moves others.
 #
+# ## At the paper's scale
+#
+# This page is computed by the run that its banner names. The paper profile judges {val}`masks@paper:data.images` images; its accepted results stand here whatever this page shows. First the area under the distortion (*restored*), then the energy *inside the true shape* (the shape is {val}`masks@paper:area:.0%` of an image).
+
+# %% tags=["hide-input", "nbval-check-output"]
+at_scale = (res if profile == "paper" else results.load("masks", "paper", origin="accepted")).tables
+printed.side_by_side(res.tables["methods"], at_scale["methods"], "restored")
+
+# %% tags=["hide-input", "nbval-check-output"]
+printed.side_by_side(res.tables["methods"], at_scale["methods"], "inside")
+
+# %% [markdown]
+# **Do fewer steps do?** The published setting has {val}`masks@paper:size.published_steps` steps with {val}`masks@paper:size.published_samples` draws of noise each; here it is {val}`masks@paper:size.steps` with {val}`masks@paper:size.samples`, and a larger step length. On the first {val}`masks@paper:size.published` images both were done, for the shape network. The published setting takes {val}`masks@paper:settings.wavelet.time_ratio:.0f` times the computing; wavelet masks of both correlate to {val}`masks@paper:settings.wavelet.correlation:.2f`, pixel masks to {val}`masks@paper:settings.pixel.correlation:.2f`. Means over these images:
+
+# %% tags=["hide-input", "nbval-check-output"]
+printed.settings(at_scale["settings"])
+
+# %% [markdown]
+# ```{verdicts} masks@paper
+# ```
+#
 # ## The claims, one by one
 #
 # ```{verdicts} masks
@@ -251,7 +283,10 @@ plots.show(
 # - **Small networks, small images.** {val}`masks:networks.shape.parameters` parameters and {val}`masks:data.side` pixels; the article has MobileNet and photographs. What holds here need not hold there.
 # - **Accuracy.** The shape network is right in {val}`masks:networks.shape.accuracy:.0%` of test images, the texture network in {val}`masks:networks.texture.accuracy:.0%`. Its own answer is explained, right or wrong.
 # - **Coarse wavelets light up much of an image**, so "inside the shape" is harder for them than for pixels; the dark variant asks for dark pixels.
-# - **Entries are not alike**: a coefficient of the coarsest scale says more than a pixel, so equal shares are not equal information. And noise in coefficients leaves each scale its spread, so that with nothing kept the answer may be less far off than with all pixels replaced: compare each domain with its own random order.
+# - **Order beyond the mask.** Entries that a mask has at 0 come in a random order, while gradients order all; the area counts every share, so it is strict with masks.
+# - **WAM** here takes the size of the mean gradient in the masks' own wavelet; its authors take sizes first and divide each band by its largest. Relevance by layers (LRP) is left out.
+# - **Photographs** are explained for a network that was trained on other crops of the same {val}`masks:data.packaged` pictures.
+# - **Entries are not alike**: {val}`masks:data.entries.wavelets` coefficients stand for {val}`masks:data.entries.pixels` pixels, as the edges of the image need some; a coefficient of the coarsest scale says more than a pixel, so equal shares are not equal information. And noise in coefficients leaves each scale its spread, so that with nothing kept the answer may be less far off than with all pixels replaced: compare each domain with its own random order.
 #
 # ## Credits
 #

@@ -97,6 +97,7 @@ def test_equal_scores_come_in_a_random_order_after_larger_ones():
     assert found[1:, 0, 17].all()
     assert found[1:, 1, 399].all()
     assert 60 < found[10, :, :200].sum(1).min() <= found[10, :, :200].sum(1).max() < 140
+    assert not torch.equal(found[10, 0], found[10, 1])  # an order of each image's own
     assert (found.diff(dim=0) >= 0).all()  # what is kept stays kept
 
 
@@ -151,6 +152,8 @@ def test_conciseness_counts_information():
     np.testing.assert_allclose(same, 1)
     half = evaluate.conciseness(np.full(2, 0.5), np.ones(2), rows / 4, rows)
     np.testing.assert_allclose(half, 2)
+    nothing = evaluate.conciseness(np.ones(2), np.ones(2), torch.zeros_like(rows), rows)
+    np.testing.assert_array_equal(nothing, 0)
 
 
 def test_energy_inside_and_jitter():

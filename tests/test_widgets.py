@@ -167,6 +167,16 @@ def browser():
         found.close()
 
 
+def test_the_slider_over_lambda_has_twelve_images_of_the_papers_scale():
+    found = data_of("lambda", "masks@paper")
+    assert len({one["name"] for one in found["images"]}) == 12
+    for one in found["images"]:
+        for name in ("wavelet", "pixel"):
+            kept = [float(share.rstrip(" %")) for share in one[f"kept_{name}"]]
+            assert len(one[name]) == len(found["lams"])
+            assert kept[0] > kept[-1]  # a larger λ keeps less
+
+
 @pytest.fixture(scope="module")
 def page_path(tmp_path_factory) -> Path:
     """A page with every widget, as the book has them."""

@@ -99,28 +99,29 @@ def judge(
         for name, (kind, score) in scores_of(size, network, x, target, masks).items():
             noisy, averaged = questions[kind]
             curves = evaluate.curves(noisy, averaged, score, samples=size.draws)
-            picture = shown(noisy, evaluate.masks_of(score, [RATE]).to(x))[0]
-            scores = curves.areas() | pictured(noisy, picture, images, curves)
+            kept = evaluate.masks_of(score, [RATE])[0].to(x)
+            picture = shown(noisy, kept[None])[0]
+            scores = curves.areas() | pictured(noisy, kept, picture, images, curves)
             found[name] = Judged(kind, curves, scores, picture)
     return found
 
 
 def pictured(
-    question: Question, picture: Tensor, images: Images, curves: Curves
+    question: Question, kept: Tensor, picture: Tensor, images: Images, curves: Curves
 ) -> dict[str, np.ndarray]:
-    """Scores of pictures that keep `RATE` of the entries, (images,) each."""
-    grey = images.x.mean(1)
+    """Scores of what `kept` (images, entries) leaves, (images,) each; `picture` is it in grey."""
+    seen = question.domain.synthesise(kept[:, None] * question.rows).clamp(0, 1)
     with torch.no_grad():
-        again = question.network(picture[:, None].clamp(0, 1).expand(-1, 3, -1, -1))
+        again = question.network(seen)
     rows = torch.arange(len(picture))
-    kept = again.softmax(1)[rows, question.target].double().numpy()
+    left = again.softmax(1)[rows, question.target].double().numpy()
     whole = question.answer[rows, question.target].double().numpy()
     return {
         "at_rate": curves.restored[evaluate.place_of(RATE)],
         "inside": evaluate.inside(picture, images.mask),
         "roughness": evaluate.roughness(picture),
-        "hallucination": evaluate.hallucination(picture, grey),
-        "conciseness": evaluate.conciseness(kept, whole, picture, grey),
+        "hallucination": evaluate.hallucination(picture, images.x.mean(1)),
+        "conciseness": evaluate.conciseness(left, whole, seen, images.x),
     }
 
 

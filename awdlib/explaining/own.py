@@ -26,15 +26,16 @@ from awdlib.explaining.study import CODE as MASKS
 from awdlib.ledger import array_hash, state_of
 from awdlib.lensing import setup as lensing_setup
 from awdlib.lensing import study as lensing
+from awdlib.lensing import teacher
 from awdlib.masks import evaluate, optimise
 from awdlib.masks.distortion import ask, expected_distortion
 from awdlib.masks.domains import Domain, Pixels, Wavelets
-from awdlib.selection import Signals
+from awdlib.selection import Signals, predict
 from awdlib.threads import one_thread
 
 CODE = (*MASKS, evaluate, networks, resnet, sys.modules[__name__])
 LEVEL = 4
-LAM = 0.1  # of the masks, in units of the prediction's variance
+LAM = 0.1  # of all masks, in units of the prediction's variance: no domain has one of its own
 LABELS = {"awd": "AWD", "db5": "DB5", "random": "random wavelets", "samples": "samples or pixels"}
 
 
@@ -98,26 +99,29 @@ def explain_one(
         masks = optimise.explain(ask(scaled, x, domain, **options), lam=LAM, **settings)
         kept = evaluate.masks_of(masks.mask[0], evaluate.SHARES).to(x)
         noisy = ask(scaled, x, domain, measure="l2", **options)
-        found, _ = expected_distortion(noisy, kept, samples=settings["samples"])
+        found, _ = expected_distortion(noisy, kept, samples=settings["samples"], seed=1)
     return {"restored": found.numpy()}
 
 
 def compare(
-    study: Study, network: torch.nn.Module, h: Tensor, x: Tensor, *, target: int, what: str
-) -> Own:
+    study: Study, network: torch.nn.Module, h: Tensor, x: Tensor, *, target: int, spread: float,
+    what: str,
+) -> Own:  # fmt: skip
     """Masks of x (examples, *shape) for an output of a network, over each of `domains_of`.
 
-    `what` says what the examples are.
+    Parameters
+    ----------
+    spread : float
+        Standard deviation of that output over all test examples: the unit of distortions.
+    what : str
+        What the examples are.
     """
     size = study.size
-    with torch.no_grad(), one_thread():
-        out = network(x)
-    spread = float((out if out.ndim == 1 else out[:, target]).std())
     settings: dict[str, Any] = {"steps": size.steps, "samples": size.samples, "lr": size.lr}
     every = domains_of(tuple(x.shape[1:]), h, size.random_wavelets)
     key = {"network": array_hash(*state_of(network).values()), "examples": array_hash(x.numpy())}
     tasks = [
-        (key | {"wavelet": array_hash(h.numpy()), "domain": k, "target": target},
+        (key | {"wavelet": array_hash(h.numpy()), "domain": k, "target": target, "spread": spread},
          (network, x, domain, target, spread, settings))
         for k, (_, domain) in enumerate(every)
     ]  # fmt: skip
@@ -136,7 +140,8 @@ def study_tracks(study: Study, signals: Signals) -> Own:
         epochs=size.distil_epochs, level=LEVEL,
     ).h  # fmt: skip
     x = signals.x_test[: size.tracks_explained]
-    return compare(study, network, h, x, target=0, what="tracks")
+    spread = float(predict(network, signals.x_test).std())
+    return compare(study, network, h, x, target=0, spread=spread, what="tracks")
 
 
 def study_maps(study: Study, folder: Path) -> Own:
@@ -154,7 +159,9 @@ def study_maps(study: Study, folder: Path) -> Own:
     h = lensing.distil(work, maps, trained).h[-1, -1, 0]
     places = np.linspace(0, len(maps.test) - 1, size.maps_explained).astype(int)
     x = maps.test.read(places).to(size.lensing.dtype)
-    return compare(study, trained.model, h, x, target=lensing_setup.TARGET, what="maps")
+    target = lensing_setup.TARGET
+    spread = float(teacher.predict(trained.model, maps.test)[:, target].std())
+    return compare(study, trained.model, h, x, target=target, spread=spread, what="maps")
 
 
 def _summed(every: Sequence[tuple[str, Domain]], curves: Sequence[np.ndarray], what: str) -> Own:

@@ -19,7 +19,8 @@ from awdlib.masks.perturbations import Gaussian
 
 TITLES = {"shape": "shape network", "texture": "texture network"}
 CURVES = ("restored", "randomised", "inserted", "deleted", "faithfulness")
-PICTURES = ("inside", "roughness", "hallucination", "conciseness")
+PICTURES = ("at_rate", "inside", "roughness", "hallucination", "conciseness")
+COLUMNS = {"at_rate": "distortion"}  # where the name of a score is not what a page calls it
 
 
 def curve_panels(res: Any) -> dict[str, dict[str, np.ndarray]]:
@@ -68,14 +69,30 @@ def side_by_side(here: pd.DataFrame, other: pd.DataFrame, score: str) -> pd.Data
     return pd.DataFrame(rows.values()).set_index("").rename_axis(None)
 
 
+def masks(frame: pd.DataFrame) -> pd.DataFrame:
+    """What the judged masks keep as text, a row a network and way."""
+    rows = [
+        {
+            "": f"{TITLES[row['network']]}, {row['label']}",
+            "λ": f"{row['lam']:g}",
+            "keeps": f"{row['kept']:.0%}",
+            "empty": f"{row['empty']:.0%}",
+            "answer kept": f"{row['answer']:.0%}",
+            "distortion": f"{row['distortion']:.4f}",
+        }
+        for row in frame.to_dict("records")
+    ]
+    return pd.DataFrame(rows).set_index("").rename_axis(None)
+
+
 def settings(frame: pd.DataFrame) -> pd.DataFrame:
     """The fast and the published setting on the same images as text, a row a way."""
     rows = [
         {
             "": row["label"],
             "correlation": f"{row['correlation']:.2f}",
-            "mask, fast": f"{row['mask_fast']:.1%}",
-            "mask, published": f"{row['mask_published']:.1%}",
+            "mean mask, fast": f"{row['mask_fast']:.2f}",
+            "mean mask, published": f"{row['mask_published']:.2f}",
             "distortion, fast": f"{row['distortion_fast']:.4f}",
             "distortion, published": f"{row['distortion_published']:.4f}",
             "computing": f"{row['time_ratio']:.0f} times",
@@ -87,7 +104,8 @@ def settings(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _printed(some: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     rows = [
-        {"": row["label"]} | {score: _with_interval(row, score) for score in scores}
+        {"": row["label"]}
+        | {COLUMNS.get(score, score): _with_interval(row, score) for score in scores}
         for row in some.to_dict("records")
     ]
     return pd.DataFrame(rows).set_index("").rename_axis(None)

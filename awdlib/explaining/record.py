@@ -24,7 +24,7 @@ from awdlib.explaining.judging import (
     difference,
 )
 from awdlib.explaining.own import LABELS as OWN
-from awdlib.explaining.own import Own
+from awdlib.explaining.own import LAM, Own
 from awdlib.explaining.setup import LEVEL, SIDE, WAVELET, WAYS, Size, domain_of
 from awdlib.explaining.study import TOLERATED, Masks
 from awdlib.explaining.teachers import Teacher
@@ -73,6 +73,25 @@ def table_of_lambda(masks: Mapping[Pair, Masks]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def table_of_masks(masks: Mapping[Pair, Masks], lams: Mapping[Pair, float]) -> pd.DataFrame:
+    """What the judged masks keep: a row a network and way, means over images.
+
+    ``answer``: share of the images with a distortion of at most `TOLERATED`; ``empty``: share whose
+    mask keeps no entry, since noise alone has the network's answer (or the answer was given up).
+    """
+    rows = []
+    for (network, name), one in masks.items():
+        kept = (one.mask[0] > optimise.KEPT).double().mean(1)
+        rows.append({
+            "network": network, "name": name, "label": WAYS[name].label,
+            "lam": lams[network, name], "n": len(kept), "kept": float(kept.mean()),
+            "empty": float((kept == 0).double().mean()),
+            "distortion": float(one.distortion[0].mean()),
+            "answer": float((one.distortion[0] <= TOLERATED).mean()),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def table_of_settings(
     fast: Mapping[Pair, Masks], slow: Mapping[Pair, Masks], chosen: Mapping[Pair, float]
 ) -> pd.DataFrame:
@@ -100,12 +119,25 @@ def _likeness(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
 
 
-def pooled(
+def averaged(
     judged: Mapping[str, Mapping[str, Judged]], name: str, other: str, score: str
 ) -> dict[str, Any]:
-    """`judging.difference` over the images of both networks."""
+    """`judging.difference` of each image's mean over both networks, which see the same images."""
     values = [m[name].scores[score] - m[other].scores[score] for m in judged.values()]
-    return metrics.over_examples(np.concatenate(values), OVER)
+    return metrics.over_examples(np.mean(values, 0), OVER)
+
+
+def against_the_best(judged: Mapping[str, Mapping[str, Judged]]) -> dict[str, Any]:
+    """Area of wavelet masks less that of the best of `PUBLISHED_RIVALS`: the worse network's.
+
+    Each network has a best rival of its own.
+    """
+    found = []
+    for methods in judged.values():
+        area = {name: methods[name].scores["restored"].mean() for name in PUBLISHED_RIVALS}
+        best = min(area, key=lambda name: area[name])
+        found.append(difference(methods, "wavelet", best, "restored"))
+    return max(found, key=lambda one: one["estimate"])
 
 
 def claims_of(
@@ -114,26 +146,24 @@ def claims_of(
     energy: Mapping[str, np.ndarray],
 ) -> dict[str, Any]:
     """The quantities of the claims; `energy` is that of `energies`."""
-    mean = {
-        name: np.mean([m[name].scores["restored"].mean() for m in judged.values()])
-        for name in PUBLISHED_RIVALS
-    }
-    best = min(mean, key=lambda name: mean[name])
     return {
-        "rate_distortion": pooled(judged, "wavelet", best, "restored"),
-        "roughness": pooled(judged, "wavelet", "pixel", "roughness"),
-        "hallucination": pooled(judged, "wavelet", "pixel", "hallucination"),
-        "sparser_with_lambda": sparser(on_photographs),
+        "rate_distortion": against_the_best(judged),
+        "roughness": averaged(judged, "wavelet", "pixel", "roughness"),
+        "roughness_random": averaged(judged, "random_wavelet", "random_pixel", "roughness"),
+        "hallucination": averaged(judged, "wavelet", "pixel", "hallucination"),
+        "hallucination_random": averaged(judged, "random_wavelet", "random_pixel", "hallucination"),
+        "sparser_with_lambda": sparser(on_photographs, "wavelet"),
+        "pixels_with_lambda": sparser(on_photographs, "pixel"),
         "compaction": compacted(energy),
     }
 
 
-def sparser(masks: Mapping[Pair, Masks]) -> dict[str, Any]:
-    """Change of the mean wavelet mask from one λ to the next, the largest of all steps.
+def sparser(masks: Mapping[Pair, Masks], way: str) -> dict[str, Any]:
+    """Change of the mean mask from one λ to the next, the largest of all steps.
 
     Each step's change is a mean over photographs; negative where masks always shrink.
     """
-    one = next(one for (_, name), one in masks.items() if name == "wavelet")
+    one = next(one for (_, name), one in masks.items() if name == way)
     change = np.diff(one.mask.double().mean(2).numpy(), axis=0)  # (steps, photographs)
     worst = change[change.mean(1).argmax()]
     return metrics.over_examples(worst, OVER_PHOTOGRAPHS)
@@ -184,14 +214,19 @@ def numbers_of(
         )
         for kind, methods in judged.items()
         for other in ("wam_ig", "wam_sg")
-    }
+    } | {
+        f"{what}_with_lambda": "at every step" if claims[key]["estimate"] < 0
+        else "not at every step"
+        for what, key in (("wavelets", "sparser_with_lambda"), ("pixels", "pixels_with_lambda"))
+    }  # fmt: skip
     return {
         "data": {"images": size.images, "photographs": size.photographs, "side": SIDE,
-                 "packaged": len(packaged.PHOTOGRAPHS), "source": "simulated"},
+                 "packaged": len(packaged.PHOTOGRAPHS), "source": "simulated",
+                 "entries": {k: len(domain_of(k).scales) for k in ("wavelets", "pixels")}},
         "size": {
             "wavelet": WAVELET, "level": LEVEL, "steps": size.steps, "samples": size.samples,
             "lr": size.lr, "tuning": size.tuning, "tolerated": TOLERATED, "rate": RATE,
-            "published": size.published, "draws": size.draws,
+            "published": size.published, "draws": size.draws, "kept": optimise.KEPT, "own_lam": LAM,
             "published_steps": optimise.PUBLISHED["steps"],
             "published_samples": optimise.PUBLISHED["samples"],
         },
@@ -231,11 +266,14 @@ def own_of(found: Own, source: str) -> dict[str, Any]:
 
 
 def _settings(frame: pd.DataFrame | None) -> dict[str, Any]:
+    """By way; empty where the published settings were not tried."""
     names = ("correlation", "time_ratio", "mask_fast", "mask_published", "distortion_fast",
              "distortion_published")  # fmt: skip
-    if frame is None or not len(frame):
-        return dict.fromkeys(names)
-    return {name: float(frame[name].mean()) for name in names}
+    rows = {} if frame is None else {row["name"]: row for row in frame.to_dict("records")}
+    return {
+        way: {name: float(rows[way][name]) if way in rows else None for name in names}
+        for way in ("wavelet", "pixel")
+    }
 
 
 def arrays_of(

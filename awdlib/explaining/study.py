@@ -159,10 +159,10 @@ def explain_slowly(
 
 
 def tune(study: Study, teachers: Mapping[str, Teacher]) -> dict[tuple[str, str], float]:
-    """λ of each network and way: of its grid the largest that keeps the answer.
+    """λ of each network and way: going up its grid, the last before the answer is lost.
 
-    On images of their own, by the distortion averaged over them: at most `TOLERATED`. Where none
-    does, the smallest.
+    On images of their own, by the distortion averaged over them: at most `TOLERATED`. Where even
+    the smallest λ has more, it is the smallest.
     """
     x = images.shapes_on_textures(study.size.tuning, seed=TUNING, size=SIDE).x
     wanted = {(k, name): way.lams for k in ("shape", "texture") for name, way in WAYS.items()}
@@ -170,5 +170,5 @@ def tune(study: Study, teachers: Mapping[str, Teacher]) -> dict[tuple[str, str],
     found = {}
     for pair, one in masks.items():
         good = one.distortion.mean(1) <= TOLERATED
-        found[pair] = wanted[pair][int(np.flatnonzero(good).max()) if good.any() else 0]
+        found[pair] = wanted[pair][max(0, int(good.cumprod().sum()) - 1)]
     return found

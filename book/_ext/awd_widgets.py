@@ -1,7 +1,8 @@
 """The directive `widget`: an interactive figure, its data in the page beside it.
 
 Its argument says which, ``:replaces:`` the name of the still figure that it takes the place of on
-a screen. On paper, and without JavaScript, that figure stays.
+a screen. On paper, and without JavaScript, that figure stays. ``:results:`` names other results
+than those of the page, for instance ``masks@paper``.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from sphinx.util.docutils import SphinxDirective
 from awdlib import widgets
 
 
-def data_of(name: str) -> dict[str, Any]:
-    """Return what a widget is given.
+def data_of(name: str, of: str = "") -> dict[str, Any]:
+    """Return what a widget is given, from the results `of`, by default those that its page shows.
 
     Raises
     ------
@@ -31,10 +32,10 @@ def data_of(name: str) -> dict[str, Any]:
     if name == "transforms":
         return widgets.transforms()
     if name == "sweep":
-        stored, _ = shown_results("cme")
+        stored, _ = shown_results(of or "cme")
         return widgets.sweep(stored.arrays, stored["main.teacher"], stored["table1.db5.r2"])
     if name in ("mask", "lambda"):
-        stored, _ = shown_results("masks")
+        stored, _ = shown_results(of or "masks")
         return (widgets.drawing if name == "mask" else widgets.over_lambda)(stored.arrays)
     raise ValueError(f"there is no widget '{name}'")
 
@@ -52,12 +53,14 @@ class Widget(SphinxDirective):
     """``{widget} name``: an interactive figure."""
 
     required_arguments = 1
-    option_spec = {"replaces": directives.unchanged_required}  # noqa: RUF012
+    option_spec = {  # noqa: RUF012
+        "replaces": directives.unchanged_required, "results": directives.unchanged_required,
+    }  # fmt: skip
 
     def run(self) -> list[nodes.Node]:
         name = self.arguments[0]
         try:
-            data = data_of(name)
+            data = data_of(name, self.options.get("results", ""))
         except (ValueError, KeyError) as error:
             raise self.error(f"widget {name}: {error}") from error
         return [nodes.raw("", html(name, data, self.options.get("replaces", "")), format="html")]
