@@ -37,8 +37,9 @@ def png(pixels: np.ndarray) -> str:
 def signals() -> dict[str, tuple[np.ndarray, str]]:
     """Three signals of `SAMPLES` values and what there is to see, by name.
 
-    El Niño's is the sea surface temperature of every quarter that PyWavelets ships, less the mean
-    of all quarters of its season: 1950 to 2014, while the article's covers 1871 to 1997.
+    El Niño's is the sea surface temperature of every quarter that PyWavelets ships (standardised,
+    not in degrees), less the mean of all quarters of its season: 1950 to 2013, while the article's
+    covers 1871 to 1997.
     """
     import pywt.data
 
@@ -61,8 +62,9 @@ def signals() -> dict[str, tuple[np.ndarray, str]]:
         ),
         "El Niño": (
             (temperature - temperature.mean(0)).ravel(),
-            f"Sea surface temperature of the equatorial Pacific, every quarter from {years[0]:.0f} "
-            f"to {years[-1]:.0f}, less the season's mean (PyWavelets' data). Cycles of three to "
+            "Sea surface temperature of the equatorial Pacific, every quarter from "
+            f"{int(years[0])} to {int(years[-1])}, less the season's mean. PyWavelets' series is "
+            "standardised (mean 0, standard deviation 1), not in degrees. Cycles of three to "
             "seven years come and go.",
         ),
     }
@@ -165,29 +167,14 @@ def over_lambda(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 def network(model: SmallCNN, labels: Sequence[str]) -> dict[str, Any]:
     """A small network's weights, its normalisations put into its convolutions."""
-    blocks = []
-    layers = list(model.body)
-    for convolution, norm in zip(layers[::4], layers[1::4], strict=True):
-        assert isinstance(convolution, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        weight, bias = folded(convolution, norm)
-        blocks.append(_layer(weight, bias))
-    head = _layer(model.head.weight, model.head.bias)
-    return {"blocks": blocks, "head": head, "labels": list(labels)}
+    convolutions = [one for one in model.folded().body if isinstance(one, nn.Conv2d)]
+    blocks = [_layer(one) for one in convolutions]
+    return {"blocks": blocks, "head": _layer(model.head), "labels": list(labels)}
 
 
-def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias of the one convolution that a convolution and a normalisation are."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert convolution.bias is not None
-    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-    weight = convolution.weight * scale[:, None, None, None]
-    return weight, (convolution.bias - norm.running_mean) * scale + norm.bias
-
-
-def _layer(weight: torch.Tensor, bias: torch.Tensor) -> dict[str, str]:
-    values = {"weight": weight, "bias": bias}
+def _layer(layer: nn.Conv2d | nn.Linear) -> dict[str, str]:
+    assert layer.bias is not None
+    values = {"weight": layer.weight, "bias": layer.bias}
     return {k: base64_of(v.detach().contiguous().numpy(), "float32") for k, v in values.items()}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import pywt
+import pywt.data
 import torch
 
 from awdlib import results, widgets
@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from awd_widgets import data_of, html  # noqa: E402
 
 SCRIPTS = ("awd-maths.js", "awd-widgets.js")
+NAMES = ("haar", "transforms", "sweep", "mask", "lambda")
 
 
 def node(expression: str, given: object) -> object:
@@ -42,11 +43,11 @@ def node(expression: str, given: object) -> object:
     return json.loads(ran.stdout)
 
 
-def network(seed: int = 0) -> SmallCNN:
+def network(widths: tuple[int, ...] = (5, 6, 7, 8), seed: int = 0) -> SmallCNN:
     """A network whose normalisations have statistics of their own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = SmallCNN(4, (5, 6, 7, 8))
+        model = SmallCNN(4, widths)
         for _ in range(20):
             model(torch.rand(16, 3, 32, 32))
     return model.eval()
@@ -63,8 +64,9 @@ def test_the_haar_transform_is_pywavelets(level):
     np.testing.assert_allclose(np.reshape(found, (32, 32)), want, atol=1e-6)
 
 
-def test_the_network_is_torchs():
-    model, x = network(), torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("widths", [(5, 6, 7, 8), (16, 32)])  # of 16, channels are stored last
+def test_the_network_is_torchs(widths):
+    model, x = network(widths), torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     given = {"network": widgets.network(model, "abcd"), "x": x.flatten(1).tolist()}
     found = node("d.x.map((x) => M.logits(M.network(d.network), Float32Array.from(x), 32))", given)
     with torch.no_grad():
@@ -111,7 +113,11 @@ def test_transforms_show_what_their_texts_say():
     np.testing.assert_allclose(flat, 1, atol=1e-3)
     fine = widgets.scalogram(widgets.signals()["delta peak"][0])
     assert (abs(fine[:5].argmax(1) - 192) <= 1).all()
-    assert "from 1950 to 2014" in found["El Niño"]["text"]
+    years, temperature = pywt.data.nino()  # the last of the quarters shown is 2013.75
+    assert (years[0], years[widgets.SAMPLES - 1]) == (1950, 2013.75)
+    assert "from 1950 to 2013," in found["El Niño"]["text"]
+    assert (temperature.mean(), temperature.std(ddof=1)) == pytest.approx((0, 1), abs=1e-3)
+    assert "standardised" in found["El Niño"]["text"]
     sizes = widgets.scalogram(widgets.signals()["El Niño"][0]).mean(1)
     assert 3 < periods[sizes.argmax()] / 4 < 7  # years
 
@@ -249,13 +255,31 @@ def page(browser, page_path, request):
 
 
 def test_still_figures_give_way_on_a_screen_only(page):
-    for name in ("haar", "transforms", "sweep", "mask", "lambda"):
+    for name in NAMES:
         assert page.locator(f"#still-{name}").is_hidden()
         assert page.locator(f"#{name} .awd-live").is_visible()
     page.emulate_media(media="print")
-    for name in ("haar", "sweep"):
+    for name in NAMES:
         assert page.locator(f"#still-{name}").is_visible()
         assert page.locator(f"#{name} .awd-live").is_hidden()
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_without_javascript_still_figures_stay(browser, page_path, media):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(page_path.as_uri())
+        page.emulate_media(media=media)
+        for name in NAMES:
+            still = page.locator(f"#still-{name}")
+            assert still.is_visible()
+            assert still.bounding_box()["height"] > 0
+            widget = page.locator(f"#{name} .awd-widget")
+            assert widget.bounding_box()["height"] == 0
+            margins = widget.evaluate("(e) => { const s = getComputedStyle(e);"
+                                      " return s.marginTop + s.marginBottom; }")  # fmt: skip
+            assert margins == "0px0px"
+        assert page.locator(".awd-live").count() == 0
 
 
 def drag(page, canvas, start, end):
@@ -335,12 +359,164 @@ def test_a_drawn_mask_is_judged_by_the_network(page):
     live = page.locator("#mask .awd-live")
     live.get_by_role("button", name="Keep all").click()
     live.get_by_role("button", name="Predict").click()
-    live.get_by_text("Expected distortion 0.000").wait_for()
+    live.locator(".awd-said", has_text="Expected distortion 0.000").wait_for()
     live.get_by_role("button", name="Keep nothing").click()
     drag(page, live.locator("canvas").first, (30, 30), (90, 60))
     kept = int(live.locator("[aria-live]").inner_text().split()[0])
     assert 3 < kept < 60
     live.get_by_role("button", name="Predict").click()
-    live.get_by_text("Expected distortion").wait_for()
+    live.locator(".awd-said", has_text="Expected distortion").wait_for()
     assert float(live.get_attribute("data-distortion")) > 1e-3
     assert "of 16 draws" in live.locator("[aria-live]").inner_text()
+
+
+def recorded(live, line):
+    """Have every text that a line of a widget shows kept in the page; how to read them."""
+    live.locator(line).evaluate("""(e) => {
+        window.texts = [];
+        const keep = () => { if (e.textContent) window.texts.push(e.textContent); };
+        new MutationObserver(keep).observe(e, { childList: true });
+    }""")
+    return lambda: live.page.evaluate("window.texts")
+
+
+@pytest.mark.parametrize("change", ["image", "drawing"])
+def test_a_prediction_ends_when_its_image_or_mask_changes(page, change):
+    live = page.locator("#mask .awd-live")
+    texts = recorded(live, ".awd-said")
+    live.evaluate(
+        """(e, change) => {  // at once: before the first of the 16 draws is followed up
+        e.querySelector("button").click();
+        const key = (type, name) => e.querySelector("canvas").dispatchEvent(
+            new KeyboardEvent(type, { key: name, bubbles: true }));
+        if (change === "image") e.querySelectorAll("input[type=radio]")[1].click();
+        else { key("keydown", " "); key("keyup", " "); }
+    }""",
+        change,
+    )
+    button = live.get_by_role("button", name="Predict")
+    assert button.get_attribute("aria-disabled") == "false"
+    live.get_by_role("button", name="Keep all").click()
+    button.click()  # as long as the first, and begun later: that one would have ended by then
+    live.locator(".awd-said", has_text="Expected distortion").wait_for()
+    found = [text for text in texts() if text.startswith("Expected")]
+    assert len(found) == 1
+    assert found[0].startswith("Expected distortion 0.000.")
+    assert live.get_attribute("data-distortion") == "0"
+
+
+def test_another_image_or_mask_takes_the_old_result_away(page):
+    live = page.locator("#mask .awd-live")
+    right = live.locator("canvas").nth(1)
+    grey = right.evaluate("(e) => e.toDataURL()")
+    changes = (
+        lambda: live.get_by_label("2", exact=True).check(),
+        lambda: live.get_by_role("button", name="Keep nothing").click(),
+        lambda: drag(page, live.locator("canvas").first, (30, 30), (40, 30)),
+    )
+    for change in changes:
+        live.get_by_role("button", name="Predict").click()
+        live.locator(".awd-said", has_text="Expected distortion").wait_for()
+        assert right.evaluate("(e) => e.toDataURL()") != grey
+        change()
+        assert "Expected" not in live.inner_text()
+        assert live.get_attribute("data-distortion") is None
+        assert right.evaluate("(e) => e.toDataURL()") == grey
+
+
+def filled(page, name):
+    """Of how much a drawing says that it is drawn."""
+    return int(page.locator(f"#{name} .awd-said").inner_text().split()[0])
+
+
+@pytest.mark.parametrize(("name", "size", "clear"),
+                         [("haar", 64, "Clear"), ("mask", 32, "Keep nothing")])  # fmt: skip
+def test_one_can_draw_and_erase_by_keys_alone(page, name, size, clear):
+    live = page.locator(f"#{name} .awd-live")
+    canvas, ring = live.get_by_role("application"), live.locator(".awd-brush")
+    described = canvas.get_attribute("aria-describedby").split()
+    told = " ".join(page.locator(f"#{part}").text_content() for part in described)
+    for word in ("arrows", "Space", "Shift", "Delete", "Backspace", f"column {size // 2 + 1}"):
+        assert word in told
+    assert live.locator(".awd-hint").is_visible()
+    live.get_by_role("button", name=clear).click()
+    assert ring.is_hidden()
+    for _ in range(4):  # from the buttons back to the canvas
+        page.keyboard.press("Shift+Tab")
+        if canvas.evaluate("(e) => e === document.activeElement"):
+            break
+    assert ring.is_visible()
+    before = ring.bounding_box()
+    page.keyboard.press("ArrowRight")
+    after, box = ring.bounding_box(), canvas.bounding_box()
+    assert after["x"] - before["x"] == pytest.approx(2 * box["width"] / size, abs=0.5)
+    assert after["y"] == before["y"]
+    assert filled(page, name) == 0
+    page.keyboard.press("Space")
+    dot = filled(page, name)
+    assert dot > 0
+    style = ring.get_attribute("style")
+    page.keyboard.press("Alt+ArrowUp")  # the browser's
+    assert ring.get_attribute("style") == style
+    cell = [int((after[side] + after[length] / 2 - box[side]) * size / box[length])
+            for side, length in (("x", "width"), ("y", "height"))]  # fmt: skip
+    assert cell == [size // 2 + 2, size // 2]  # where the ring is, there the dot
+    value = canvas.evaluate("(e, at) => e.getContext('2d').getImageData(...at, 1, 1).data[0]", cell)
+    page.keyboard.press("Delete")
+    assert filled(page, name) == 0
+    cleared = canvas.evaluate(
+        "(e, at) => e.getContext('2d').getImageData(...at, 1, 1).data[0]", cell
+    )
+    assert cleared != value
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowDown")
+    assert filled(page, name) > dot
+    for key in ("Backspace", "ArrowUp", "Backspace", "ArrowUp", "Delete"):
+        page.keyboard.press(key)
+    assert filled(page, name) == 0
+    canvas.evaluate("(e) => e.blur()")
+    assert ring.is_hidden()
+
+
+@pytest.mark.parametrize("name", ["haar", "mask"])
+def test_only_the_end_of_a_stroke_is_announced(page, name):
+    live = page.locator(f"#{name} .awd-live")
+    texts = recorded(live, ".awd-heard")
+    canvas = live.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, box["y"] + 50, steps=12)
+    assert texts() == []
+    shown = live.locator(".awd-said").inner_text()  # the eye need not wait
+    page.mouse.up()
+    assert texts() == [shown]
+    canvas.focus()
+    for _ in range(5):  # a held key repeats
+        page.keyboard.down("Shift")
+        page.keyboard.down("ArrowDown")
+    assert len(texts()) == 1
+    page.keyboard.up("ArrowDown")
+    assert len(texts()) == 2
+    page.keyboard.up("Shift")
+    page.keyboard.press("ArrowUp")  # without Shift nothing is painted
+    assert len(texts()) == 2
+
+
+def test_a_prediction_is_announced_once_and_its_button_keeps_the_focus(page):
+    live = page.locator("#mask .awd-live")
+    texts = recorded(live, ".awd-heard")
+    button = live.get_by_role("button", name="Predict")
+    button.focus()
+    while_running = button.evaluate("""(e) => {
+        e.click();
+        e.click();  // the second does nothing
+        return [e.getAttribute("aria-disabled"), e === document.activeElement];
+    }""")
+    assert while_running == ["true", True]
+    live.locator(".awd-said", has_text="Expected distortion").wait_for()
+    assert len(texts()) == 1
+    assert texts()[0].startswith("Expected distortion")
+    assert button.get_attribute("aria-disabled") == "false"
+    assert button.evaluate("(e) => e === document.activeElement")

@@ -59,24 +59,77 @@
     return { canvas, show, context };
   }
 
-  /** Let somebody draw on a canvas by pointer or keys; `paint(x, y)` is given cells. */
-  function drawable(canvas, size, paint, done) {
+  /** A line of text that the eye sees change at once; only what is final is announced. */
+  function line() {
+    const seen = el("p", { class: "awd-said", "aria-hidden": "true" });
+    const heard = el("p", { class: "awd-heard", "aria-live": "polite" });
+    const say = (text, final = true) => {
+      seen.textContent = text;
+      heard.textContent = final ? text : ""; // what is removed is not announced
+    };
+    return { parts: [seen, heard], say };
+  }
+
+  /** Set the cells of a disc around [column, row] in values (n × n). */
+  function disc(values, n, [column, row], radius, value) {
+    for (let i = -radius; i <= radius; i += 1) {
+      for (let j = -radius; j <= radius; j += 1) {
+        const [r, c] = [row + i, column + j];
+        const inside = r >= 0 && c >= 0 && r < n && c < n && i * i + j * j <= radius * radius + 1;
+        if (inside) values[r * n + c] = value;
+      }
+    }
+  }
+
+  let drawings = 0;
+
+  /** Let somebody draw on a canvas by pointer or keys; returns what to put into the page.
+      `paint(cell, value)` sets cells around one to 1 or 0; `update(final)` shows the drawing, and
+      is told whether the stroke has ended. */
+  function drawable(canvas, size, radius, paint, update) {
+    drawings += 1;
+    const names = { hint: `awd-hint-${drawings}`, brush: `awd-brush-${drawings}` };
+    // An application: a screen reader then hands the keys on instead of using them itself.
+    canvas.setAttribute("role", "application");
+    canvas.setAttribute("aria-describedby", `${names.hint} ${names.brush}`);
     canvas.setAttribute("tabindex", "0");
     canvas.classList.add("awd-drawable");
-    let last = null;
-    const cell = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]
-        .map((v) => Math.min(size - 1, Math.max(0, Math.floor(v * size))));
+    const hint = el("p", { id: names.hint, class: "awd-hint" },
+      "Keys: arrows move the brush, Space paints, Shift with an arrow paints along the way, " +
+      "Delete or Backspace erases.");
+    const ring = el("span", { id: names.brush, class: "awd-brush" }); // seen with the focus only
+    const inside = (v) => Math.min(size - 1, Math.max(0, v));
+    let brush = [];
+    const moveTo = (cell) => {
+      brush = cell;
+      ring.style.width = `${(100 * (2 * radius + 1)) / size}%`;
+      ring.style.left = `${(100 * (brush[0] + 0.5)) / size}%`;
+      ring.style.top = `${(100 * (brush[1] + 0.5)) / size}%`;
+      ring.textContent = `Brush at column ${brush[0] + 1}, row ${brush[1] + 1}.`;
     };
-    const stroke = (to) => {
+    moveTo([Math.floor(size / 2), Math.floor(size / 2)]);
+    let last = null;
+    let changed = false;
+    const stroke = (to, value = 1) => {
       const from = last || to;
       const steps = Math.max(1, Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1]));
       for (let k = 0; k <= steps; k += 1) {
-        paint(...from.map((v, i) => Math.round(v + ((to[i] - v) * k) / steps)));
+        paint(from.map((v, i) => Math.round(v + ((to[i] - v) * k) / steps)), value);
       }
       last = to;
-      done();
+      changed = true;
+      moveTo(to);
+      update(false);
+    };
+    const end = () => {
+      last = null;
+      if (changed) update(true);
+      changed = false;
+    };
+    const cell = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]
+        .map((v) => inside(Math.floor(v * size)));
     };
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
@@ -87,19 +140,24 @@
     canvas.addEventListener("pointermove", (event) => {
       if (event.buttons && canvas.hasPointerCapture(event.pointerId)) stroke(cell(event));
     });
-    canvas.addEventListener("pointerup", () => { last = null; });
-    let brush = [Math.floor(size / 2), Math.floor(size / 2)];
     canvas.addEventListener("keydown", (event) => {
-      const moves = {
+      const move = {
         ArrowLeft: [-2, 0], ArrowRight: [2, 0], ArrowUp: [0, -2], ArrowDown: [0, 2],
-      };
-      const move = moves[event.key];
-      if (!move && event.key !== " ") return;
+      }[event.key];
+      const erases = event.key === "Delete" || event.key === "Backspace";
+      if (event.ctrlKey || event.altKey || event.metaKey) return; // the browser's own keys
+      if (!move && !erases && event.key !== " ") return;
       event.preventDefault();
-      if (move) brush = brush.map((v, i) => Math.min(size - 1, Math.max(0, v + move[i])));
-      if (event.key === " " || event.shiftKey) { last = null; stroke(brush); }
-      canvas.title = `brush at column ${brush[0]}, row ${brush[1]}: space paints`;
+      last = null;
+      if (move) moveTo(brush.map((v, i) => inside(v + move[i])));
+      if (erases) stroke(brush, 0);
+      else if (!move || event.shiftKey) stroke(brush);
     });
+    // A held key repeats, a pointer moves often: the stroke is over when they are let go.
+    for (const name of ["pointerup", "pointercancel", "keyup", "blur"]) {
+      canvas.addEventListener(name, end);
+    }
+    return [el("div", { class: "awd-drawing" }, canvas, ring), hint];
   }
 
   /** A curve in a box, as an SVG path. */
@@ -133,10 +191,10 @@
       const n = 64;
       const level = 3;
       let x = new Float64Array(n * n);
-      const left = picture(n, "Drawing: use a pointer, or arrow keys and space");
+      const left = picture(n, "Drawing, to be transformed");
       const right = picture(n, "Its Haar transform: sizes of the coefficients");
-      const said = el("p", { "aria-live": "polite" });
-      const update = () => {
+      const said = line();
+      const update = (final) => {
         left.show((k) => 255 * x[k]);
         const found = M().haar(x, n, level);
         const sizes = Array.from(found, Math.abs);
@@ -144,34 +202,25 @@
         right.show((k) => 255 * Math.sqrt(sizes[k] / top));
         const pixels = x.filter((v) => v > 0).length;
         const count = sizes.filter((v) => v > 0.01 * top && v > 1e-9).length;
-        said.textContent =
+        said.say(
           `${pixels} of ${n * n} pixels are drawn; ${count} of ${n * n} coefficients exceed 1 % ` +
-          "of the largest.";
+          "of the largest.", final);
       };
-      const paint = (column, row) => {
-        for (let i = -2; i <= 2; i += 1) {
-          for (let j = -2; j <= 2; j += 1) {
-            const [r, c] = [row + i, column + j];
-            const inside = r >= 0 && c >= 0 && r < n && c < n && i * i + j * j <= 5;
-            if (inside) x[r * n + c] = 1;
-          }
-        }
-      };
-      drawable(left.canvas, n, paint, update);
+      const drawing = drawable(left.canvas, n, 2, (at, value) => disc(x, n, at, 2, value), update);
       const fill = (inside) => () => {
         x = Float64Array.from({ length: n * n }, (_, k) =>
           Number(inside((k % n) - 31.5, Math.floor(k / n) - 31.5)));
-        update();
+        update(true);
       };
       root.append(
         el("div", { class: "awd-panels" },
-          panel("Draw here", left.canvas), panel("Haar transform, three scales", right.canvas)),
+          panel("Draw here", ...drawing), panel("Haar transform, three scales", right.canvas)),
         el("p", { class: "awd-buttons" },
           el("button", { type: "button", onclick: fill(() => false) }, "Clear"),
           el("button", { type: "button", onclick: fill((u, v) => u * u + v * v < 400) }, "Disc"),
           el("button", { type: "button", onclick: fill((u, v) => Math.abs(u) < 16 && Math.abs(v) < 16) }, "Square"),
           el("button", { type: "button", onclick: fill((u, v) => Math.abs(u + v) < 3) }, "Line")),
-        said);
+        ...said.parts);
       fill((u, v) => u * u + v * v < 400)();
     },
 
@@ -270,61 +319,65 @@
         Float32Array.from(M().decoded(text, "uint8"), (v) => v / 255));
       let x = images[0];
       let mask = new Float32Array(n * n);
-      const left = picture(n, "Image: draw what the network may see");
+      const left = picture(n, "Image, on which to draw what the network may see");
       const right = picture(n, "What the network sees");
-      const said = el("p", { "aria-live": "polite" });
+      const said = line();
       const colour = (of) => [0, 1, 2].map((c) => (k) => 255 * of(c * n * n + k, k));
-      const update = () => {
+      let run = 0; // the latest prediction; another image or mask ends it
+      const update = (final) => {
+        run += 1;
+        delete root.dataset.distortion;
+        button.setAttribute("aria-disabled", "false");
         left.show(...colour((at, k) => x[at] * (mask[k] ? 1 : 0.45) + (mask[k] ? 0 : 0.25)));
+        right.show(() => 128);
         const kept = mask.reduce((a, b) => a + b, 0);
-        said.textContent = `${Math.round((100 * kept) / (n * n))} % of the pixels are kept.`;
-      };
-      const paint = (column, row) => {
-        for (let i = -3; i <= 3; i += 1) {
-          for (let j = -3; j <= 3; j += 1) {
-            const [r, c] = [row + i, column + j];
-            if (r >= 0 && c >= 0 && r < n && c < n && i * i + j * j <= 10) mask[r * n + c] = 1;
-          }
-        }
+        said.say(`${Math.round((100 * kept) / (n * n))} % of the pixels are kept.`, final);
       };
       const predict = async () => {
-        const answer = M().softmax(M().logits(network, x, n));
+        if (button.getAttribute("aria-disabled") === "true") return;
+        // Not `disabled`, which would drop the keyboard's focus.
+        button.setAttribute("aria-disabled", "true");
+        run += 1;
+        const mine = run;
+        const image = x; // never changed in place, unlike the mask
+        const kept = mask.slice();
+        const answer = M().softmax(M().logits(network, image, n));
         const label = (p) => network.labels[p.indexOf(Math.max(...p))];
         const draw = M().normal(1);
         const samples = 16;
         let off = 0;
         const counts = new Map();
-        button.disabled = true;
         for (let k = 0; k < samples; k += 1) {
-          const z = M().perturbed(x, mask, draw);
+          const z = M().perturbed(image, kept, draw);
           if (k === 0) right.show(...colour((at) => z[at]));
           const found = M().softmax(M().logits(network, z, n));
           off += M().distance(answer, found) / samples;
           counts.set(label(found), (counts.get(label(found)) || 0) + 1);
-          said.textContent = `${k + 1} of ${samples} draws …`;
+          said.say(`${k + 1} of ${samples} draws …`, false);
           await new Promise((next) => { setTimeout(next, 0); });
+          if (mine !== run) return;
         }
         const [top, times] = [...counts].sort((a, b) => b[1] - a[1])[0];
-        said.textContent =
+        said.say(
           `Expected distortion ${off.toFixed(3)}. Top label: ${top} in ${times} of ${samples} ` +
-          `draws (of the whole image: ${label(answer)}).`;
-        button.disabled = false;
+          `draws (of the whole image: ${label(answer)}).`);
+        button.setAttribute("aria-disabled", "false");
         root.dataset.distortion = off;
       };
       const button = el("button", { type: "button", onclick: predict }, "Predict");
-      const all = (value) => () => { mask = new Float32Array(n * n).fill(value); update(); };
-      drawable(left.canvas, n, paint, update);
+      const all = (value) => () => { mask = new Float32Array(n * n).fill(value); update(true); };
+      const drawing = drawable(
+        left.canvas, n, 3, (at, value) => disc(mask, n, at, 3, value), update);
       root.append(
         choice("Image", images.map((_, k) => String(k + 1)), 0,
-          (k) => { x = images[k]; all(0)(); right.show(() => 128); }),
+          (k) => { x = images[k]; all(0)(); }),
         el("div", { class: "awd-panels" },
-          panel("Draw what is kept", left.canvas), panel("What the network sees", right.canvas)),
+          panel("Draw what is kept", ...drawing), panel("What the network sees", right.canvas)),
         el("p", { class: "awd-buttons" }, button,
           el("button", { type: "button", onclick: all(0) }, "Keep nothing"),
           el("button", { type: "button", onclick: all(1) }, "Keep all")),
-        said);
-      right.show(() => 128);
-      update();
+        ...said.parts);
+      update(true);
     },
   };
 
