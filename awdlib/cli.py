@@ -96,7 +96,7 @@ if typer is not None:
 
     @app.command()
     def explain(
-        path: Annotated[Path, typer.Argument(help="an image, or a folder of images")],
+        path: Annotated[Path, typer.Argument(help="an image, or a folder; transparent is white")],
         model: Annotated[str, typer.Option(help="package.module:function that makes a network")],
         weights: Annotated[Path | None, typer.Option(help="its .safetensors")] = None,
         out: Annotated[Path, typer.Option(help="folder for pictures and numbers")] = Path("."),
