@@ -100,11 +100,12 @@ def test_noise_has_the_mean_and_spread_of_its_scale(name):
             assert float(mine.std()) == pytest.approx(float(theirs.std(correction=0)), rel=0.05)
 
 
-def test_a_constant_is_the_average_colour():
-    domain = DOMAINS["pixel"]()
+@pytest.mark.parametrize("kind", ["pixel", "channel"])
+def test_a_constant_is_the_average_colour(kind):
+    domain = DOMAINS[kind]()
     x = images(domain)
     question = ask(classifier(domain.shape), x, domain, perturbation_kind="constant")
-    nothing = question.perturbed(torch.zeros(1, 2, 108).double(), RNG, 3)
+    nothing = question.perturbed(torch.zeros(1, 2, len(domain.scales)).double(), RNG, 3)
     colour = x.mean((2, 3), keepdim=True)
     torch.testing.assert_close(nothing[0, 0], colour.expand_as(x))
 

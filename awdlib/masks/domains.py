@@ -26,7 +26,7 @@ class Domain(Protocol):
     bands : list of tuple of int
         Shapes of the bands, (height, width) or (time,), which a row holds one after another.
     scales : torch.Tensor of int, shape (entries,)
-        Scale of each entry: 0 the coarsest.
+        Scale of each entry, 0 the coarsest; of pixels with a mask for each channel, the channel.
     """
 
     shape: tuple[int, ...]
@@ -55,7 +55,8 @@ class Pixels:
         self.shape = _checked(shape)
         self.per_channel = per_channel
         self.bands = [self.shape[1:]] * (self.shape[0] if per_channel else 1)
-        self.scales = torch.zeros(sum(map(prod, self.bands)), dtype=torch.long)
+        # Each channel has its own mean and spread, so its own scale where it has its own entries.
+        self.scales = torch.arange(len(self.bands)).repeat_interleave(prod(self.bands[0]))
 
     def analyse(self, x: Tensor) -> Tensor:
         """(..., *shape) to (..., channels, pixels), or (..., 1, channels · pixels)."""
