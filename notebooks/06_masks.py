@@ -226,7 +226,7 @@ printed.pictures(res.tables["methods"], "shape")
 printed.pictures(res.tables["methods"], "texture")
 
 # %% [markdown]
-# How much of it is the domain's own? Wavelet masks are less rough than pixel masks by {val}`masks:claims.roughness.estimate:.2f`; random coefficients than random pixels by {val}`masks:claims.roughness_random.estimate:.2f`. For hallucination it is {val}`masks:claims.hallucination.estimate:.2f` and {val}`masks:claims.hallucination_random.estimate:.2f`. So a smooth picture says little about an explanation.
+# How much of it is the domain's own? The roughness of wavelet masks less that of pixel masks is {val}`masks:claims.roughness.estimate:.2f`, means over both networks; that of coefficients at random less that of pixels at random, with no network asked, is {val}`masks:claims.roughness_random.estimate:.2f`. For hallucination these are {val}`masks:claims.hallucination.estimate:.2f` and {val}`masks:claims.hallucination_random.estimate:.2f`. Where both are alike, a smooth picture says nothing about the explanation.
 #
 # ## The paper's own teachers
 #
