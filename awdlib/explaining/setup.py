@@ -133,7 +133,7 @@ SIZES = {
     "paper": Size(
         train=6000, held=500, epochs=8, tested=2000, tuning=8, images=60, published=3, steps=100,
         samples=16, lr=0.1, photographs=12, tracks=1618, lstm_epochs=200, distil_epochs=100,
-        tracks_explained=200, random_wavelets=5, maps_explained=50,
+        tracks_explained=200, random_wavelets=5, maps_explained=20,
         lensing=replace(
             lensing.SIZES["laptop"], recipe=MAPS.recipe, lams=(1,), gammas=(5,),
             seeds=(1,), fidelity={},
