@@ -170,7 +170,7 @@ plots.show(
 # %% [markdown]
 # ## Does a larger λ mask more?
 #
-# For wavelet masks of {val}`masks:data.photographs` photographs the mean mask falls from one λ to the next *{val}`masks:words.wavelets_with_lambda`*, for pixel masks *{val}`masks:words.pixels_with_lambda`*: where λ is tiny the steps of the optimiser decide, not λ.
+# For wavelet masks of {val}`masks:data.photographs` photographs the mean mask falls from one λ to the next *{val}`masks:words.wavelets_with_lambda`*, for pixel masks *{val}`masks:words.pixels_with_lambda`*. Where it does not, λ is so small that the optimiser's steps decide.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-masks-lambda", "caption": "Mean of the mask (thin: single photographs) and distortion against λ, for a network that names {val}`masks:data.packaged` packaged photographs (real), of which {val}`masks:data.photographs` are explained."}}
 plots.show(
