@@ -123,7 +123,7 @@ SIZES = {
         attribution_samples=3, dtype=torch.float64,
     ),
     "laptop": Size(
-        train=3600, held=300, epochs=6, tested=300, tuning=2, images=6, published=0, steps=60,
+        train=4500, held=300, epochs=6, tested=500, tuning=2, images=6, published=0, steps=60,
         samples=8, lr=0.15, photographs=2, tracks=1618, lstm_epochs=100, distil_epochs=50,
         tracks_explained=50, random_wavelets=3, maps_explained=6,
         lensing=replace(
