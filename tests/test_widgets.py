@@ -176,11 +176,14 @@ def browser():
 def test_the_slider_over_lambda_has_twelve_images_of_the_papers_scale():
     found = data_of("lambda", "masks@paper")
     assert len({one["name"] for one in found["images"]}) == 12
-    for one in found["images"]:
-        for name in ("wavelet", "pixel"):
+    for name in ("wavelet", "pixel"):
+        fewer = []
+        for one in found["images"]:
             kept = [float(share.rstrip(" %")) for share in one[f"kept_{name}"]]
             assert len(one[name]) == len(found["lams"])
-            assert kept[0] > kept[-1]  # a larger λ keeps less
+            assert kept[0] >= kept[-1]
+            fewer.append(kept[0] > kept[-1])
+        assert sum(fewer) >= 10  # where noise alone has the answer, nothing is ever kept
 
 
 @pytest.fixture(scope="module")
