@@ -31,7 +31,7 @@ from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import part, state_of
 from awdlib.networks import SmallCNN
 from awdlib.scattering import learn
-from awdlib.scattering.learn import ScatteringModel
+from awdlib.scattering.model import ScatteringModel
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.tuning import octaves, orientation_error, tuning
 

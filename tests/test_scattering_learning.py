@@ -16,13 +16,8 @@ from awdlib.ledger import Ledger
 from awdlib.scattering import pruning
 from awdlib.scattering.features import ScatteringFeatures
 from awdlib.scattering.heads import FoldedHead, RidgeHead, car, channel_groups, filter_groups
-from awdlib.scattering.learn import (
-    ScatteringModel,
-    attribution_spread,
-    fit,
-    jitter,
-    score,
-)
+from awdlib.scattering.learn import attribution_spread, fit, jitter
+from awdlib.scattering.model import ScatteringModel, score
 from awdlib.scattering.morlet import Morlet1d, Morlet2d
 from awdlib.scattering.orthogonal import Orthogonal2d
 from awdlib.scattering.pruning import (

@@ -22,7 +22,7 @@ from awdlib.datasets import textures
 from awdlib.datasets.textures import TEXTURES
 from awdlib.networks import SmallCNN
 from awdlib.scattering.heads import RidgeHead
-from awdlib.scattering.learn import ScatteringModel
+from awdlib.scattering.model import ScatteringModel
 
 TEST_SEED = 0  # of the test crops, which are the same for all
 HELD_MOST = 20  # crops of each texture to stop and choose by, at most

@@ -34,7 +34,7 @@ from awdlib.ledger import array_hash
 from awdlib.metrics import noise_corrected_correlation
 from awdlib.scattering import learn
 from awdlib.scattering.heads import RidgeHead, car, filter_groups
-from awdlib.scattering.learn import ScatteringModel
+from awdlib.scattering.model import ScatteringModel
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.transform import Scattering2d
 from awdlib.threads import one_thread, reuse_memory

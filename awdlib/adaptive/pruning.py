@@ -19,7 +19,8 @@ from awdlib.ledger import array_hash, joined, load_state, part, state_of
 from awdlib.scattering import pruning
 from awdlib.scattering.banks import Bank
 from awdlib.scattering.heads import FoldedHead, Groups, RidgeHead, filter_groups
-from awdlib.scattering.learn import History, ScatteringModel, jitter
+from awdlib.scattering.learn import History, jitter
+from awdlib.scattering.model import ScatteringModel
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.pruning import Pruning, Relearned
 from awdlib.scattering.sizes import Attempt, search

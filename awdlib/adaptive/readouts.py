@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 
 from awdlib.datasets.recordings import Recording
-from awdlib.scattering import learn
-from awdlib.scattering.learn import ScatteringModel
+from awdlib.scattering.model import ScatteringModel, standardisation
 from awdlib.scattering.transform import Scattering2d
 
 LATENCIES = range(5)  # frames that are tried
@@ -108,7 +107,7 @@ def read_out(
 
 def units(features: Tensor, kinds: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
     """Mean of each of (frames, features), and the spread (root mean square) of its kind."""
-    mean, spread = learn.standardisation(features)
+    mean, spread = standardisation(features)
     kinds = np.zeros(len(mean), int) if kinds is None else kinds
     for kind in np.unique(kinds):
         alike = torch.from_numpy(kinds == kind)

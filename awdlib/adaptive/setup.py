@@ -8,11 +8,21 @@ import torch
 
 from awdlib import adam, experiments, filters
 from awdlib.experiments import Profile
-from awdlib.scattering import banks, heads, learn, morlet, orthogonal, pooling, spectra, transform
+from awdlib.scattering import (
+    banks,
+    heads,
+    learn,
+    model,
+    morlet,
+    orthogonal,
+    pooling,
+    spectra,
+    transform,
+)
 
 # What decides how images scatter, how filters learn, and what heads say of them.
 SCATTERING = (
-    adam, banks, filters, heads, learn, morlet, orthogonal, pooling, spectra, transform,
+    adam, banks, filters, heads, learn, model, morlet, orthogonal, pooling, spectra, transform,
 )  # fmt: skip
 
 POINT = 0.01  # of accuracy: what filters that count as redundant may cost

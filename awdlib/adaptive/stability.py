@@ -21,7 +21,7 @@ from awdlib.adaptive.textures import Curves, bank_of, bank_with
 from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import array_hash, part
 from awdlib.scattering.banks import Bank
-from awdlib.scattering.learn import ScatteringModel
+from awdlib.scattering.model import ScatteringModel
 from awdlib.scattering.transform import Scattering2d
 from awdlib.threads import one_thread, reuse_memory
 

@@ -37,7 +37,8 @@ from awdlib.distill import distill
 from awdlib.ledger import array_hash, joined, load_state, part, state_of
 from awdlib.scattering import learn
 from awdlib.scattering.banks import Bank
-from awdlib.scattering.learn import ScatteringModel, jitter
+from awdlib.scattering.learn import jitter
+from awdlib.scattering.model import ScatteringModel
 from awdlib.scattering.morlet import Morlet2d
 from awdlib.scattering.orthogonal import LatticeTaps, Orthogonal2d
 from awdlib.scattering.transform import Scattering2d

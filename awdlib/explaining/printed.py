@@ -66,7 +66,7 @@ def side_by_side(here: pd.DataFrame, other: pd.DataFrame, score: str) -> pd.Data
         for run, frame in (("this page", here), ("paper profile", other)):
             for row in frame[frame["network"] == kind].to_dict("records"):
                 rows[row["name"]][f"{title}, {run}"] = _with_interval(row, score)
-    return pd.DataFrame(rows.values()).set_index("").rename_axis(None)
+    return _table(list(rows.values()))
 
 
 def masks(frame: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def masks(frame: pd.DataFrame) -> pd.DataFrame:
         }
         for row in frame.to_dict("records")
     ]
-    return pd.DataFrame(rows).set_index("").rename_axis(None)
+    return _table(rows)
 
 
 def settings(frame: pd.DataFrame) -> pd.DataFrame:
@@ -99,6 +99,11 @@ def settings(frame: pd.DataFrame) -> pd.DataFrame:
         }
         for row in frame.to_dict("records")
     ]
+    return _table(rows)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Rows under their names, which stand under the empty key."""
     return pd.DataFrame(rows).set_index("").rename_axis(None)
 
 
@@ -108,7 +113,7 @@ def _printed(some: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
         | {COLUMNS.get(score, score): _with_interval(row, score) for score in scores}
         for row in some.to_dict("records")
     ]
-    return pd.DataFrame(rows).set_index("").rename_axis(None)
+    return _table(rows)
 
 
 def drawn_mask(x: Tensor) -> dict[str, np.ndarray]:
@@ -148,4 +153,4 @@ def credits() -> pd.DataFrame:
         {"": name, "shipped by": package, "source and terms": terms}
         for name, (package, terms) in images.CREDITS.items()
     ]
-    return pd.DataFrame(rows).set_index("").rename_axis(None)
+    return _table(rows)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from awdlib.scattering.learn import ScatteringModel, as_columns, score, standardisation
+from awdlib.scattering.model import ScatteringModel, as_columns, score, standardisation
 
 Groups = Mapping[int, np.ndarray]  # the features that go when a filter goes
 

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from awdlib.ledger import joined, part
 from awdlib.scattering.heads import Groups, Head, RidgeHead, filter_groups
-from awdlib.scattering.learn import History, ScatteringModel, fit, score
+from awdlib.scattering.learn import History, fit
+from awdlib.scattering.model import ScatteringModel, score
 
 
 @dataclass(frozen=True)
