@@ -8,6 +8,7 @@ import pywt
 import torch
 
 from awdlib.filters import highpass
+from awdlib.scattering import spectra
 from awdlib.scattering.banks import Filters, littlewood_paley, rescale
 from awdlib.scattering.morlet import Free2d, Morlet1d, Morlet2d
 from awdlib.scattering.orthogonal import (
@@ -136,8 +137,24 @@ def test_folding_is_subsampling(complex_filter):
     spectrum = torch.fft.fft2(u)
     found = torch.fft.ifft2(filtered(spectrum, psi, 2, 2))
     torch.testing.assert_close(found, torch.fft.ifft2(spectrum * psi)[..., ::4, ::4])
-    one = torch.fft.ifft(filtered(spectrum, psi, 1, 1))
-    torch.testing.assert_close(one, torch.fft.ifft(spectrum * psi)[..., ::2])
+    lines, filters = torch.fft.fft(u[:, 0]), psi[:, 0]  # of one dimension
+    one = torch.fft.ifft(filtered(lines.transpose(1, 2), filters, 1, 1))
+    torch.testing.assert_close(one, torch.fft.ifft(lines.transpose(1, 2) * filters)[..., ::2])
+    alone = torch.fft.ifft(filtered(lines, filters[0], 1, 1))
+    torch.testing.assert_close(alone, torch.fft.ifft(lines * filters[0])[..., ::2])
+
+
+@pytest.mark.parametrize("complex_filter", [False, True])
+@pytest.mark.parametrize("numbers", [1, 100, 2**18])  # one signal at a time, some, all
+def test_folding_can_be_differentiated_twice(monkeypatch, complex_filter, numbers):
+    monkeypatch.setattr(spectra, "IN_CACHE", numbers)
+    spectrum = torch.fft.fft2(noise(3, 1, 4, 8)).requires_grad_()
+    psi = noise(2, 4, 8, seed=1)
+    if complex_filter:
+        psi = torch.complex(psi, noise(2, 4, 8, seed=2))
+    arguments = (spectrum, psi.requires_grad_(), 1, 2)
+    assert torch.autograd.gradcheck(filtered, arguments)
+    assert torch.autograd.gradgradcheck(filtered, arguments)
 
 
 def test_removed_filters_take_their_paths_along():

@@ -76,8 +76,8 @@ class Morlet2d(Bank):
         cos, sin = theta.cos(), theta.sin()
         # Beyond six widths a Gaussian is below 1e-8.
         width = float((sigma / slant.clamp(max=1)).detach().max())
-        reach = min(max(1, ceil(6.1 * width / min(shape))), _COPIES)
-        x, y = (torch.arange(-reach * n, reach * n).to(sigma) for n in shape)
+        periods = min(ceil(2 * 6.1 * width / min(shape)), 2 * _COPIES)
+        x, y = (_places(periods * n).to(sigma) for n in shape)
         x = x[:, None]
         envelope = torch.exp(
             -((cos**2 + (slant * sin) ** 2) * x**2
@@ -89,7 +89,7 @@ class Morlet2d(Bank):
 
         def spectrum(signal: Tensor) -> Tensor:
             # Hermitian signals have real spectra.
-            return torch.fft.fft2(sum(blocks(signal, 2 * reach, 2), torch.zeros(()))).real
+            return torch.fft.fft2(sum(blocks(signal, periods, 2), torch.zeros(()))).real
 
         gabor, gaussian = spectrum(envelope * wave), spectrum(envelope)
         mean = gabor[:, :1, :1] / gaussian[:, :1, :1]
@@ -174,6 +174,11 @@ def _periodic_gaussian(n: int, sigma: Tensor, xi: Tensor) -> Tensor:
 
 def _unit_sum(spectrum: Tensor) -> Tensor:
     return spectrum / torch.fft.ifft(spectrum).abs().sum(-1, keepdim=True)
+
+
+def _places(count: int) -> Tensor:
+    """0, 1, … and then the negative ones, as `torch.fft` counts: so many pixels about 0."""
+    return (torch.arange(count) + count // 2) % count - count // 2
 
 
 def _gaussian_lowpass(J: int, shape: tuple[int, ...], like: Tensor) -> tuple[Tensor, ...]:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+IN_CACHE = 2**18  # numbers whose product with others fits into a processor core's own cache
+
 
 def blocks(a: Tensor, count: int, dims: int) -> list[Tensor]:
     """Cut each of the last `dims` axes into `count` equal parts; all blocks, in order."""
@@ -36,13 +38,17 @@ def filtered(spectrum: Tensor, filter_: Tensor, halvings: int, dims: int) -> Ten
 
     Parameters
     ----------
-    spectrum : torch.Tensor, shape (..., *grid)
+    spectrum : torch.Tensor, shape (..., *grid), or (..., 1, *grid) below several filters
         Complex.
-    filter_ : torch.Tensor, shape (..., *grid)
-        Real or complex, broadcast against `spectrum`.
+    filter_ : torch.Tensor, shape (*grid,) or (filters, *grid)
+        Real or complex.
     halvings : int
     dims : int
         1 or 2.
+
+    Returns
+    -------
+    torch.Tensor, shape (..., *coarse) or (..., filters, *coarse)
     """
     coarse = [n >> halvings for n in spectrum.shape[-dims:]]
     filter_ = filter_ / 2 ** (halvings * dims)
@@ -50,17 +56,46 @@ def filtered(spectrum: Tensor, filter_: Tensor, halvings: int, dims: int) -> Ten
     if real:  # half the work: real and imaginary parts are neighbours on the last axis
         spectrum = torch.view_as_real(spectrum).flatten(-2)
         filter_ = filter_.repeat_interleave(2, -1)
-    terms = zip(
-        blocks(spectrum, 2**halvings, dims), blocks(filter_, 2**halvings, dims), strict=True
-    )
-    # Flat, so that the innermost loop is long.
-    flat = [(a.flatten(-dims), b.flatten(-dims)) for a, b in terms]
-    total = flat[0][0] * flat[0][1]
-    for a, b in flat[1:]:
-        total.addcmul_(a, b)
+    lead = spectrum.shape[: -dims - 1] if filter_.ndim > dims else spectrum.shape[:-dims]
+    # Flat, so that the innermost loop is long: (aliases, signals, frequencies) and filters alike.
+    a = torch.stack(blocks(spectrum, 2**halvings, dims)).flatten(-dims)
+    b = torch.stack(blocks(filter_, 2**halvings, dims)).flatten(-dims)
+    count, size = b.shape[1:-1], a.shape[-1]
+    total = _Products.apply(a.reshape(len(a), -1, size), b.reshape(len(b), -1, size))
     if real:
-        return torch.view_as_complex(total.unflatten(-1, (*coarse, 2)))
-    return total.unflatten(-1, coarse)
+        return torch.view_as_complex(total.reshape(*lead, *count, *coarse, 2))
+    return total.reshape(*lead, *count, *coarse)
+
+
+class _Products(torch.autograd.Function):
+    """Σ_k a[k, m] · b[k, n]: (aliases, m, size) and (aliases, n, size) to (m, n, size).
+
+    The way back goes through a few signals at a time, whose products stay in the processor's
+    cache; it can be differentiated again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        total = a[0][:, None] * b[0]
+        for one, other in zip(a[1:], b[1:], strict=True):
+            total.addcmul_(one[:, None], other)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a, b = ctx.saved_tensors
+        for_a, for_b = ctx.needs_input_grad
+        a, b = a.conj().resolve_conj(), b.conj().resolve_conj()
+        rows = max(1, IN_CACHE // gradient[0].numel())
+        by_a: list[Tensor] = []
+        by_b = torch.zeros_like(b)
+        for some, part in zip(gradient.split(rows), a.split(rows, 1), strict=True):
+            if for_a:
+                by_a.append(torch.stack([(some * one).sum(1) for one in b]))
+            if for_b:
+                by_b = by_b + torch.stack([(some * one[:, None]).sum(0) for one in part])
+        return torch.cat(by_a, 1) if for_a else None, by_b if for_b else None
 
 
 class Modulus(torch.autograd.Function):
