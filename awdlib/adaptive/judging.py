@@ -1,9 +1,9 @@
 """What all methods share: the crops they see, turns of these, and the head that judges features.
 
-Every method sees the same labelled crops: n of each texture to learn from and about half as many to
-stop by and to choose by, cut from other parts of the pictures; in the end a ridge head is fitted on
-all of them. Test crops come from a third part. A texture has no upright: while anything learns its
-crops are turned and mirrored at random, and heads see their turns too.
+Every method sees the same labelled crops: n of each texture to learn from and half as many (at most
+`HELD_MOST`) to stop by and to choose by, cut from other parts of the pictures; in the end a ridge
+head is fitted on all of them. Test crops come from a third part. A texture has no upright: while
+anything learns its crops are turned and mirrored at random, and heads see their turns too.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class Crops:
 def cut(split: str, count: int, seed: int, size: Size) -> tuple[Tensor, Tensor]:
     """Crops of one split, where `count` of each texture are labelled to learn from.
 
-    Half as many are held out, which is few for small counts: they only say when to stop and which
-    of a few tries to keep. What heads need is chosen by cross-validation on all labelled crops.
+    Half as many are held out, at most `HELD_MOST`, which is few for small counts: they only say
+    when to stop and which of a few tries to keep. What heads need is chosen by cross-validation on
+    all labelled crops.
     """
     held = min(max(1, count // 2), HELD_MOST)
     many = {"train": count, "held": held, "test": size.test}[split]

@@ -139,8 +139,8 @@ SIZES = {
     ),
     "paper": Size(
         pixels=64, counts=(5, 10, 20, 50, 100), seeds=(1, 2, 3, 4, 5), test=100, scales=3,
-        orientations=8, updates=24, network_updates=1200, distil_updates=150, gammas=(0.1, 1.0),
-        wavelets=5, examples=960, many=12, pruned=40, restarts=5, inner=24, patience=4,
+        orientations=8, updates=48, network_updates=1200, distil_updates=150, gammas=(0.1, 1.0),
+        wavelets=5, examples=3840, many=12, pruned=40, restarts=5, inner=24, patience=4,
         deformed=40, fields=4, pairs=1000, ascents=10, neurons=20, movies=5,
         frames=12000, repeats=20, steps=10,
     ),

@@ -43,7 +43,7 @@ class RidgeHead:
     Raises
     ------
     ValueError
-        If `alpha` is not above 0, or the arrays do not fit each other.
+        If `alpha` is not above 0, or the arrays do not fit each other or are not finite.
     """
 
     def __init__(
@@ -59,6 +59,9 @@ class RidgeHead:
                 "features are (examples, features), as many of them held out, not "
                 f"{tuple(features.shape)} and {tuple(features_held.shape)}"
             )
+        for name, some in (("features", features), ("features_held", features_held)):
+            if bad := int((~torch.isfinite(some)).any(1).sum()):
+                raise ValueError(f"{name} are not finite in {bad} of {len(some)} examples")
         # In float64 on the CPU, wherever the features come from.
         features, features_held = (a.detach().double().cpu() for a in (features, features_held))
         y, self.y_held = y.cpu(), y_held.cpu()

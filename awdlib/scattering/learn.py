@@ -183,8 +183,9 @@ def attribution_spread(scattering: Scattering, gradients: Tensor) -> Tensor:
     at full size. G is the teacher's gradient by its input, and a is linear in it: these are not
     attributions of scattering coefficients, which are moduli. Only for a tight frame (a
     Littlewood–Paley sum of 1 everywhere, as orthogonal filters have) is a the gradient by the
-    wavelet coefficients, (Ψ⁻¹)ᵀG; Morlet wavelets are near to one. R lies in (0, 1] and is smallest
-    where few coefficients hold all of it; the norm below makes shrinking a filter useless.
+    wavelet coefficients, (Ψ⁻¹)ᵀG; the sum of Morlet wavelets is far from even. R lies in (0, 1] and
+    is smallest where few coefficients hold all of it; the norm below makes shrinking a filter
+    useless.
 
     Parameters
     ----------
@@ -280,10 +281,19 @@ def _check(
             f"classes are of type int64, not {y.dtype} and held out {y_held.dtype}: "
             "y.long() makes them so"
         )
-    if y.is_floating_point():
-        if as_columns(y).shape[1] != outputs:
-            raise ValueError(f"the model has {outputs} outputs, y {as_columns(y).shape[1]} targets")
-    elif int(y.max()) >= outputs or int(y.min()) < 0:
-        raise ValueError(f"classes are numbered from 0 to {outputs - 1}, the model's last output")
+    for name, a in (("y", y), ("y_held", y_held)):
+        if a.is_floating_point() != y.is_floating_point():
+            raise ValueError(f"y is of type {y.dtype}, y_held of {y_held.dtype}: both need targets "
+                             "(floats) or classes (int64)")  # fmt: skip
+        if a.is_floating_point():
+            if as_columns(a).shape[1] != outputs:
+                raise ValueError(
+                    f"the model has {outputs} outputs, {name} {as_columns(a).shape[1]} targets"
+                )
+        elif int(a.max()) >= outputs or int(a.min()) < 0:
+            raise ValueError(
+                f"{name} has classes {int(a.min())} to {int(a.max())}; they are numbered from 0 to "
+                f"{outputs - 1}, the model's last output"
+            )
     if gamma and (gradients is None or gradients.shape != x.shape):
         raise ValueError("gamma needs the teacher's gradients, of the shape of x")
