@@ -18,6 +18,7 @@ LINES = {
     "db5": (STANDARD, "-", "s"), "random": (CONTROL, "-", "^"),
     "db5_bands": (STANDARD, ":", "P"), "awd_bands": (AWD, ":", "X"),
     "image": (CONTROL, ":", "."), "fourier": (CONTROL, "--", "x"), "pixels": (CONTROL, ":", "."),
+    "contrast": ("#E69F00", ":", "+"),
     "lowpass": ("#E69F00", "-", "+"), "read_fixed": (STANDARD, "--", "s"),
     "read_learned": (AWD, "--", "o"),
 }  # fmt: skip

@@ -278,13 +278,14 @@ def test_no_pair_comes_further_apart(name):
 @pytest.mark.parametrize("second", [None, Morlet1d(4, 1), Orthogonal1d(4, "db2")])
 def test_no_signals_come_further_apart(second):
     first = disturb(Morlet1d(4, 8), 0.2)
-    scattering = Scattering1d(64, first, second, padding="circular", rescale=True)
+    scattering = Scattering1d(64, first, second, padding="circular", subsample=False, rescale=True)
     assert float(scattering.littlewood_paley_max().detach()) == pytest.approx(1, abs=1e-9)
     f, h = noise(500, 64), noise(500, 64, seed=1)
     f[:250] = h[:250] + 1e-3 * f[:250].cumsum(1)
     with torch.no_grad():
         apart = (scattering(f) - scattering(h)).flatten(1).norm(dim=1)
-    assert (apart <= (f - h).norm(dim=1)).all()
+    ratio = apart / (f - h).norm(dim=1)
+    assert 0.5 < float(ratio.max()) <= 1 + 1e-9  # filters twice as strong would fail
 
 
 def test_filters_that_are_too_strong_do_bring_pairs_apart():

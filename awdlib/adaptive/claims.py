@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from awdlib import metrics
-from awdlib.adaptive.neurons import Predicted
+from awdlib.adaptive.neurons import PLAIN, Predicted
 from awdlib.adaptive.pruning import Pruned, Searched
 from awdlib.adaptive.setup import WITHIN, Size
 from awdlib.adaptive.stability import JUDGED, SCATTERINGS, STRENGTHS, Stability
@@ -18,7 +18,8 @@ from awdlib.scattering.pruning import Relearned
 OVER_CROPS = "95 %, seeds and test crops"
 OVER_IMAGES = "95 %, images"
 ERRORS = ("orientation", "frequency", "filter")  # of what models say of neurons
-LEARNED = ("rotated", "each", "distilled", "orthogonal")
+MORLET = ("rotated", "each", "distilled")  # ways to learn Morlet wavelets
+LEARNED = (*MORLET, "orthogonal")
 
 
 def bootstrap(correct: np.ndarray) -> np.ndarray:
@@ -91,7 +92,7 @@ def claims_of(
     bent = {name: values[middle] for name, values in moved.bent.items()}
     correlation = predicted.correlation
     return {
-        "shift": metrics.over_examples(moved.read["learned"][-1], OVER_IMAGES),
+        "shift": metrics.over_examples(moved.read["learned"][0], OVER_IMAGES),
         "expansion": {
             "estimate": float(bound.max()), "low": float(bound.min()), "high": float(bound.max()),
             "n": len(bound), "kind": "range over pairs",
@@ -119,9 +120,9 @@ def claims_of(
         "correlation_minus_fixed": over_neurons(
             correlation["learned"] - correlation["fixed"], "median"
         ),
-        "correlation_minus_pixels": over_neurons(
-            correlation["learned"] - correlation["pixels"], "median"
-        ),
+        **{f"correlation_minus_{name}": over_neurons(
+            correlation["learned"] - correlation[name], "median"
+        ) for name in PLAIN},
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -19,8 +19,10 @@ from awdlib import tuning as probing
 from awdlib.adaptive import readouts
 from awdlib.adaptive.readouts import (
     LATENCIES,
+    Features,
     Normalised,
     Readout,
+    contrasts,
     delayed,
     features_of,
     local_contrast,
@@ -48,8 +50,11 @@ HALF = 0.5
 LEARNING = (*SCATTERING, readouts, sys.modules[__name__])
 CODE = (*LEARNING, metrics, probing)
 LABELS = {
-    "pixels": "pixels", "fixed": "fixed scattering", "learned": "learned scattering"
+    "pixels": "pixels", "contrast": "local contrast", "fixed": "fixed scattering",
+    "learned": "learned scattering",
 }  # fmt: skip
+# What no wavelet is part of: the parts of a neuron's response that need no orientation.
+PLAIN = ("pixels", "contrast")
 TOLD = ("orientation", "frequency")  # of a neuron's tuning
 State = Mapping[str, np.ndarray]  # what a model has learned; nothing where it is at its start
 
@@ -199,17 +204,17 @@ def observe(name: str, state: State, shown: Shown, size: Size) -> dict[str, np.n
         model = model_for(size, shown)
         if state:
             model.restore(state)
-        linear = name == "pixels"
-        features = pixels if linear else features_of(model, size.dtype)
-        kinds = None if linear else model.kinds
+        plain: dict[str, Features] = {"pixels": pixels, "contrast": partial(contrasts, SCALES)}
+        features = plain.get(name) or features_of(model, size.dtype)
+        kinds = None if name in plain else model.kinds
         readout = read_out(features, shown.train, shown.held, kinds)
         found = noise_corrected_correlation(readout(shown.test.movie), shown.test.spikes)
         known = np.isfinite(found)
-        liked = tuning(readout, shown.side, settle=max(LATENCIES), modulation=linear)
+        liked = tuning(readout, shown.side, settle=max(LATENCIES), modulation=name == "pixels")
         pieces = {
             "correlation": np.where(known, found, 0), "known": known, "latency": readout.latency,
         } | {what: getattr(liked, what) for what in TOLD}  # fmt: skip
-        if not linear:
+        if name not in PLAIN:
             pieces["rar"] = _indices(model, readout, shown)
             pieces["best"] = _angles(model)[pieces["rar"].argmax(1)]
     return pieces
@@ -260,7 +265,7 @@ def predict(study: Study, sets: Sequence[Shown] | None = None) -> Predicted:
         return {name: _stacked([next(pieces) for _ in sets]) for name in states}
 
     start: list[State] = [{} for _ in sets]
-    found = observed({"pixels": start, "fixed": start})
+    found = observed(dict.fromkeys((*PLAIN, "fixed"), start))
     latency = found["fixed"]["latency"]
     tasks = [
         ({"movies": shown.hash, "latency": late}, (late, shown, size))

@@ -76,7 +76,7 @@ def tuned(res: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return {
         name: (res.arrays[f"orientation_{name}"], res.arrays[f"frequency_{name}"])
         for name in neurons.LABELS
-        if name != "pixels"
+        if name not in neurons.PLAIN
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from awdlib.adaptive import textures
-from awdlib.adaptive.judging import FOLDS, cut, draw, features_of, tested
+from awdlib.adaptive.judging import FOLDS, Known, choose_alpha, cut, draw, features_of, tested
 from awdlib.adaptive.setup import Size, Study
 from awdlib.adaptive.textures import SPREAD, model_of, update
 from awdlib.datasets.textures import SPLITS, TEXTURES
@@ -50,6 +50,8 @@ class Pruned:
         Test accuracy where filters are removed in a random order.
     filters : list of (scale, orientation)
         What each number is.
+    alphas : list of float
+        α of every seed's heads, by cross-validation on labelled crops with all filters.
     """
 
     paths: list[Pruning]
@@ -58,6 +60,7 @@ class Pruned:
     at_stop: np.ndarray
     random: np.ndarray
     filters: list[tuple[int, int]]
+    alphas: list[float]
 
 
 def measure(size: Size, seed: int) -> dict[str, np.ndarray]:
@@ -76,40 +79,45 @@ def measure(size: Size, seed: int) -> dict[str, np.ndarray]:
     return found
 
 
-def of_labelled(sets: Sets) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features and classes of crops to learn from and of those held out."""
+def of_labelled(sets: Sets) -> Known:
+    """Features and classes of crops to learn from and of those held out; no turns of them."""
     found = (np.concatenate([sets[k + name] for name in ("train", "held")]) for k in ("", "y_"))
-    z, y = map(torch.from_numpy, found)
-    return z, y
+    return folded(*map(torch.from_numpy, found))
 
 
-def crossed(sets: Sets, count: int, seed: int) -> list[FoldedHead]:
+def folded(z: torch.Tensor, y: torch.Tensor) -> Known:
+    """Features (crops, features) and classes with folds, the same number of crops of each class."""
+    number = torch.arange(len(y)) // len(TEXTURES)  # crops come one of each texture at a time
+    return Known(z, y, number % min(FOLDS, int(number.max()) + 1))
+
+
+def crossed(some: Known, count: int, seed: int, alpha: float) -> list[FoldedHead]:
     """Restarts of a cross-validation on all labelled crops, which so all tell what is missed.
 
     In each restart every fold's head has its training crops drawn anew with replacement; no copy
     of a crop that it judges is among them.
     """
-    z, y = of_labelled(sets)
-    fold = (np.arange(len(y)) // len(TEXTURES)) % FOLDS
+    z, y, fold = some.features, some.y, some.fold.numpy()
     rng = np.random.default_rng(seed)
     heads = []
     for _ in range(count):
         folds = []
-        for k in range(min(FOLDS, int(fold.max()) + 1)):
+        for k in np.unique(fold):
             out, others = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
             drawn = rng.choice(others, len(others))
-            folds.append(RidgeHead(z[drawn], y[drawn], z[out], y[out]))
+            folds.append(RidgeHead(z[drawn], y[drawn], z[out], y[out], alpha=alpha))
         heads.append(FoldedHead(folds))
     return heads
 
 
-def along(sets: Sets, groups: Groups, order: Sequence[int]) -> np.ndarray:
+def along(sets: Sets, groups: Groups, order: Sequence[int], alpha: float) -> np.ndarray:
     """Which test crops are right before and after each removal, (removals + 1, test crops).
 
     The head is that of all labelled crops.
     """
     test, y_test = torch.from_numpy(sets["test"]), torch.from_numpy(sets["y_test"])
-    head = RidgeHead(*of_labelled(sets), test, y_test)
+    some = of_labelled(sets)
+    head = RidgeHead(some.features, some.y, test, y_test, alpha=alpha)
     right = [(head.predict().argmax(1) == y_test).numpy()]
     for filter_ in order:
         head.remove(groups[filter_])
@@ -122,15 +130,20 @@ def prune(size: Size, seed: int) -> dict[str, np.ndarray]:
     reuse_memory()
     with one_thread():
         sets = measure(size, seed)
+        some = of_labelled(sets)
+        alpha, _ = choose_alpha(some)  # once, with all filters
         groups = filter_groups(model_of(Morlet2d(size.scales, size.orientations), size))
-        path = pruning.prune(crossed(sets, size.restarts, seed), groups, tol=None, target=1)
-        stopped = pruning.prune(crossed(sets, size.restarts, seed), groups, tol=0.0, target=1)
+        path, stopped = (
+            pruning.prune(crossed(some, size.restarts, seed, alpha), groups, tol=tol, target=1)
+            for tol in (None, 0.0)
+        )
         rng = np.random.default_rng(seed)
         chance = [rng.permutation(list(groups))[:-1].tolist() for _ in range(RANDOM)]
         return joined({"path": path.arrays(), "stopped": stopped.arrays()}) | {
-            "correct": along(sets, groups, [r.filter for r in path.removals]),
-            "at_stop": along(sets, groups, [r.filter for r in stopped.removals])[-1],
-            "random": np.stack([along(sets, groups, one).mean(1) for one in chance]),
+            "alpha": np.array(alpha),
+            "correct": along(sets, groups, [r.filter for r in path.removals], alpha),
+            "at_stop": along(sets, groups, [r.filter for r in stopped.removals], alpha)[-1],
+            "random": np.stack([along(sets, groups, one, alpha).mean(1) for one in chance]),
         }  # fmt: skip
 
 
@@ -150,6 +163,7 @@ def pruned(study: Study) -> Pruned:
         stopped=[Pruning.of(part(one, "stopped")) for one in found],
         correct=correct, at_stop=at_stop, random=random,
         filters=list(zip(bank.scales, bank.orientations, strict=True)),
+        alphas=[float(one["alpha"]) for one in found],
     )  # fmt: skip
 
 
@@ -198,9 +212,11 @@ def relearn(study: Study) -> dict[str, np.ndarray]:
         return [History.of(part(piece, "history")) for piece in found]
 
     with one_thread():
+        alpha, _ = choose_alpha(folded(features_of(start_of(size, seed), crops.x), crops.y))
         return pruning.prune_and_learn(
             lambda seed: start_of(size, seed), crops.x, crops.y, crops.x_held, crops.y_held,
             restarts=min(size.restarts, RESTARTS), block=size.many, seed=seed, learner=learner,
+            alpha=alpha,
         ).arrays()  # fmt: skip
 
 
@@ -273,9 +289,11 @@ def attempt(size: Size, layers: int, scales: int, orientations: int) -> dict[str
         model = model_of(Morlet2d(scales, orientations, share="rotated"), size, layers)
         history = update(model, crops, seed, size.inner)
         # Filters have seen the crops they learned from: those held out alone may judge them.
+        some = folded(features_of(model, crops.x), crops.y)
+        alpha, _ = choose_alpha(some)
         heads = pruning.restarts(
-            features_of(model, crops.x), crops.y, features_of(model, crops.x_held), crops.y_held,
-            count=size.restarts, seed=seed,
+            some.features, some.y, features_of(model, crops.x_held), crops.y_held,
+            count=size.restarts, seed=seed, alpha=alpha,
         )  # fmt: skip
         found = pruning.prune(heads, filter_groups(model), tol=0.0, target=1)
     keep = [n in found.kept for n in range(scales * orientations)]

@@ -120,6 +120,13 @@ def pixels(movie: np.ndarray) -> Tensor:
     return torch.from_numpy(movie.reshape(len(movie), -1)).double()
 
 
+def contrasts(scales: int, movie: np.ndarray) -> Tensor:
+    """Contrast of frames about each place, as `Normalised` divides by: (frames, places)."""
+    x = torch.from_numpy(movie).double()
+    found = torch.cat([local_contrast(some, scales) for some in x.split(256)])
+    return found.flatten(1).clamp_min(0).sqrt()  # rounding may leave an even patch below 0
+
+
 class Normalised(ScatteringModel):
     """First-order scattering divided by the contrast about each place, and a head.
 

@@ -9,16 +9,21 @@ import pandas as pd
 
 from awdlib import metrics
 from awdlib.adaptive import neurons, stability
-from awdlib.adaptive.claims import ERRORS, LEARNED, accuracy, claims_of, difference, within
+from awdlib.adaptive.claims import ERRORS, MORLET, accuracy, claims_of, within
+from awdlib.adaptive.judging import HELD_MOST, copies_for, cut
 from awdlib.adaptive.neurons import SIDE, Predicted
 from awdlib.adaptive.pruning import Pruned, Searched, sizes_to_try
+from awdlib.adaptive.said import chances, said_of_learning, said_of_relearning
 from awdlib.adaptive.setup import METHODS, POINT, WITHIN, Size
 from awdlib.adaptive.stability import JUDGED, SCATTERINGS, STRENGTHS, Stability
 from awdlib.adaptive.textures import Curves, bank_of, bank_with
 from awdlib.datasets.textures import TEXTURES
 from awdlib.ledger import part
-from awdlib.scattering.pruning import Pruning, Relearned
+from awdlib.scattering.banks import littlewood_paley, rescale
+from awdlib.scattering.morlet import Morlet2d
+from awdlib.scattering.pruning import Relearned
 
+BATCHES = {"filters": 32, "network": 16}  # of `textures.update` and `teacher.network_for`
 BENT = {"more": "larger than", "less": "smaller than"}  # of changes, where more is not better
 
 
@@ -82,28 +87,29 @@ def table_of_neurons(found: Predicted) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(dict.fromkeys(("correlation", *ERRORS), "Float64"))
 
 
-def chances(path: Pruning) -> list[float]:
-    """How often pairs of restarts would agree by chance before each removal."""
-    start = len(path.kept) + len(path.removals)
-    return [1 / (start - k) for k in range(len(path.removals))]
+def passes_of(size: Size) -> dict[str, float]:
+    """How often filters and the network see a crop while they learn, at most, by number of crops.
+
+    Of the fewest and of the most crops.
+    """
+    steps = {"filters": size.updates, "network": size.network_updates}
+    crops = {"least": size.counts[0] * len(TEXTURES), "most": size.counts[-1] * len(TEXTURES)}
+    return {
+        f"{what}_{at}": steps[what] * min(batch / count, 1)
+        for what, batch in BATCHES.items() for at, count in crops.items()
+    }  # fmt: skip
 
 
-def said_of_learning(size: Size, curves: Curves) -> str:
-    """A sentence on where learned wavelets, shared by rotation, are clearly better than fixed."""
-    better: list[str] = []
-    others: list[str] = []
-    for k, count in enumerate(size.counts):
-        clear = difference(curves, "rotated", "fixed", k)["low"] > 0
-        (better if clear else others).append(str(count))
-    if not better:
-        return "with no number of crops that was tried"
-    where = f"with {listed(better)} crops of each texture"
-    return f"{where}, but not with {listed(others)}" if others else where
+def frame_of(size: Size) -> dict[str, float]:
+    """Least and median Littlewood–Paley sum of the fixed wavelets where it is 1 at its largest.
 
-
-def listed(words: list[str]) -> str:
-    """``5``, ``5 and 10``, ``5, 10 and 20``."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    Over all frequencies that are at most π in size; a tight frame has 1 everywhere.
+    """
+    shape = (4 * size.pixels,) * 2
+    sums = littlewood_paley(rescale(Morlet2d(size.scales, size.orientations)(shape))).detach()
+    down, across = (np.fft.fftfreq(n) for n in shape)
+    inside = sums.numpy()[np.hypot(down[:, None], across) <= 0.5]
+    return {"least": float(inside.min()), "median": float(np.median(inside))}
 
 
 def shift_of(moved: Stability) -> dict[str, Any]:
@@ -137,11 +143,17 @@ def numbers_of(
     claims = claims_of(size, curves, found, again, tried, moved, predicted)
     agreement = [removal.agreement for path in found.paths for removal in path.removals]
     blocks = again.prunings
-    ways = [float(curves.correct[name][-1].mean()) for name in LEARNED]
+    removed = [removal for path in blocks for removal in path.removals]
+    ways = [float(curves.correct[name][-1].mean()) for name in MORLET]
+    labelled = [len(cut("train", n, 0, size)[0]) + len(cut("held", n, 0, size)[0])
+                for n in size.counts]  # fmt: skip
+    copies = [copies_for(n, size) for n in labelled]
+    ran_out = len(tried.tried) == len(sizes_to_try(size))
     return {
         "data": {
             "source": "real textures, simulated neurons", "textures": len(TEXTURES),
             "tests": size.test * len(TEXTURES), "seeds": len(size.seeds), "least": size.counts[0],
+            "held_most": HELD_MOST, "copies": metrics.over_range(copies, "range over numbers"),
             "most": size.counts[-1], "frames": size.frames, "neurons": size.neurons,
             "movies": size.movies, "repeats": size.repeats, "side": SIDE,
         },
@@ -154,6 +166,8 @@ def numbers_of(
             "judged": JUDGED, "within": WITHIN,
         },
         "learning": {"helps": said_of_learning(size, curves)},
+        "passes": passes_of(size),
+        "frame": frame_of(size),
         "own_head": {
             "first": float(curves.own[0].mean()), "last": float(curves.own[-1].mean()),
         },
@@ -164,6 +178,9 @@ def numbers_of(
         "most": {
             "fixed": float(curves.correct["fixed"][-1].mean()),
             "learned": metrics.over_range(ways, "range over ways to learn"),
+            "db5": float(curves.correct["db5"][-1].mean()),
+            "orthogonal": float(curves.correct["orthogonal"][-1].mean()),
+            "network": float(curves.correct["cnn"][-1].mean()),
         },
         "claims": claims,
         "words": {
@@ -184,15 +201,17 @@ def numbers_of(
             "half": float(found.correct[:, len(found.filters) // 2].mean()),
             "blocks": len(blocks),
             "relearned_kept": len(blocks[-1].kept) if blocks else 0,
-            "relearned_agreement": float(np.mean(
-                [r.agreement for p in blocks for r in p.removals] or [0.0]
-            )),
-            "relearned_chance": float(np.mean([c for p in blocks for c in chances(p)] or [0.0])),
+            "relearned_agreement": (
+                float(np.mean([one.agreement for one in removed])) if removed else None
+            ),
+            "relearned": said_of_relearning(again),
+            "alpha": metrics.over_range(found.alphas, "range over seeds"),
         },
         "search": {
             "layers": tried.best.size["layers"], "scales": tried.best.size["J"],
             "orientations": tried.best.size["L"], "kept": tried.best.kept,
             "score": tried.best.score, "tried": len(tried.tried), "sizes": len(sizes_to_try(size)),
+            "ended": "no size was left" if ran_out else "so it ended",
             "test": metrics.over_examples(tried.correct, "95 %, test crops"),
         },
         "expansion": {

@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from awdlib.adam import Adam
 from awdlib.adaptive import textures
@@ -37,7 +36,8 @@ LABELS = {
     "fixed": "fixed scattering", "learned": "learned scattering", "cnn": "convolutional network",
 }  # fmt: skip
 READ = {
-    "read_fixed": "fixed, as heads read it (cut)", "read_learned": "learned, as heads read it (cut)"
+    "read_fixed": "fixed, means over windows (cut)",
+    "read_learned": "learned, means over windows (cut)",
 }  # fmt: skip
 SCATTERINGS = ("fixed", "learned")
 CODE = (*textures.CODE, sys.modules[__name__])
@@ -59,10 +59,11 @@ class Stability:
     shifted : dict of name to numpy.ndarray, shape (shifts, images)
         Of an image and its circular shift: coefficients of windows.
     read : dict of name to numpy.ndarray, shape (shifts, images)
-        Of two windows of a crop that are so far apart, over the norm: what heads read of them, for
-        `SCATTERINGS`, and the windows themselves, ``image``.
+        Of two windows of a crop that are so far apart, over the norm: the means of coefficients
+        over each, of which heads read the logarithms, for `SCATTERINGS`; and the windows
+        themselves, ``image``. (Logarithms have no norm to compare with: it changes with the unit.)
     apart : dict of name to float
-        The same for two crops of one texture, on average: what heads read.
+        The same for two crops of one texture, on average: means of coefficients.
     shifts : numpy.ndarray of int
         In pixels.
     averaged : numpy.ndarray, shape (images,)
@@ -101,16 +102,23 @@ def displacement(side: int, seed: int, smooth: float = SMOOTH[0]) -> Tensor:
 
 
 def bend(x: Tensor, tau: Tensor) -> Tensor:
-    """x(u − τ(u)), bilinear and periodic: x (n, 1, side, side), τ (2, side, side) in pixels."""
+    """x(u − τ(u)), periodic: x (n, 1, side, side), τ (2, side, side) in pixels.
+
+    Between pixels stands the sum of the image's Fourier series there. To interpolate linearly would
+    blur the image where it is bent, and most of what that moves is the blur.
+    """
     side = x.shape[-1]
     grid = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"))
-    places = (grid - tau) % side
-    # One more row and column close the period; −1 and 1 are the outer pixels' centres.
-    whole = functional.pad(x, (0, 1, 0, 1), mode="circular")
-    where = (2 * places / side - 1).flip(0).permute(1, 2, 0).to(x)
-    return functional.grid_sample(
-        whole, where.expand(len(x), -1, -1, -1), mode="bilinear", align_corners=True
+    angle = (
+        2
+        * np.pi
+        * (grid - tau).flatten(1)[..., None]
+        * torch.fft.fftfreq(side, dtype=torch.float64)
     )
+    down, across = torch.polar(torch.ones_like(angle), angle).to(torch.fft.fft2(x[:1]).dtype)
+    series = torch.fft.fft2(x[:, 0], norm="forward")
+    found = [((down @ one) * across).sum(1).real.reshape(side, side) for one in series]
+    return torch.stack(found)[:, None]
 
 
 def displacements(size: Size) -> list[Tensor]:
@@ -274,9 +282,10 @@ def _windows(x: Tensor, size: Size) -> list[Tensor]:
 
 
 def _read(bank: Bank, test: Tensor, size: Size) -> tuple[np.ndarray, np.ndarray]:
-    """What heads read, mirrored edges and all: `Stability`'s ``read`` and ``apart``."""
+    """Means over windows, mirrored edges and all: `Stability`'s ``read`` and ``apart``."""
     peers = _windows(test[:PEERS], size)[0]
-    model = ScatteringModel(Scattering2d(peers.shape[-2:], bank, rescale=True), len(TEXTURES))
+    scattering = Scattering2d(peers.shape[-2:], bank, rescale=True)
+    model = ScatteringModel(scattering, len(TEXTURES), pool="mean")
     one, *others = (features_of(model, some) for some in _windows(test[: size.deformed], size))
     read = torch.stack([(b - one).norm(dim=1) / one.norm(dim=1) for b in others])
     z = features_of(model, peers)

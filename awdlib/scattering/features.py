@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from awdlib.scattering.banks import at_least_one
 from awdlib.scattering.morlet import Morlet1d, Morlet2d
 from awdlib.scattering.pooling import pooled
 from awdlib.scattering.transform import Scattering, Scattering1d, Scattering2d
@@ -65,10 +66,11 @@ class ScatteringFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X has the wrong number of dimensions.
+            If X has the wrong number of dimensions, no examples or no real numbers.
         """
         dims = self.scattering.dims if self.scattering is not None else self.dims
-        array = np.asarray(X)
+        at_least_one(batch_size=self.batch_size)
+        array = _real(X)
         if dims not in (1, 2) or array.ndim not in (dims + 1, dims + 2):
             raise ValueError(
                 f"X is (examples, *shape) or (examples, channels, *shape) with a shape of {dims} "
@@ -93,10 +95,11 @@ class ScatteringFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the examples have another shape than those that were fitted, or are not finite.
+            If the examples have another shape than those that were fitted, there are none, or they
+            are not finite or not real.
         """
         check_is_fitted(self)
-        array = np.asarray(X)
+        array = _real(X)
         if array.shape[1:] != self._example:
             raise ValueError(
                 f"fitted on examples of shape {self._example}, X has {array.shape[1:]}"
@@ -122,3 +125,12 @@ class ScatteringFeatures(TransformerMixin, BaseEstimator):
         if each > 1:
             names = [f"{name} {k}" for name in names for k in range(each)]
         return np.array(names, dtype=object)
+
+
+def _real(X: ArrayLike) -> np.ndarray:
+    array = np.asarray(X)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"X holds real numbers, not {array.dtype}")
+    if array.ndim and not len(array):
+        raise ValueError("X has no examples")
+    return array
