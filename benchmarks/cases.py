@@ -400,10 +400,11 @@ class Cases:
             data=f"white noise, {size}×{size}",
             note=(
                 f"J = {J}, L = {L}, orders 0 to 2, {len(fixed.channels)} channels. naive: every "
-                "convolution at full size, one path at a time (first moduli are kept), filters "
-                "made in every call; learning: forward and backward in the filters, which kymatio "
-                "has not. largest_difference: from kymatio's, over its largest coefficient; "
-                "naive_difference: relative, by the aliases of the moduli's subsampling."
+                "convolution at full size, one path at a time (first moduli are kept); "
+                "learning: forward and backward in the filters, which are made in every call; "
+                "kymatio has not that. largest_difference: from kymatio's, over its largest "
+                "coefficient; naive_difference: relative, by the aliases of the moduli's "
+                "subsampling."
             ),
             **self._common,
         )

@@ -27,13 +27,16 @@ def kymatio2d(J: int, L: int, size: int) -> nn.Module:
 def by_the_word(scattering: Scattering2d) -> Callable[[Tensor], Tensor]:
     """The same coefficients, up to aliasing, without any of the savings.
 
-    Filters are made in every call, every convolution is of full size, and the paths go one by one;
-    only the first moduli are kept for the second ones.
+    Every convolution is of full size, and the paths go one by one; only the first moduli are kept
+    for the second ones. Filters are made in every call where they learn, and once where they do
+    not, as ours are.
     """
     step = 2**scattering.bank.J
+    learns = any(p.requires_grad for p in scattering.bank.parameters())
+    made = None if learns else scattering.bank(scattering.padded)
 
     def transform(x: Tensor) -> Tensor:
-        filters = scattering.bank(scattering.padded).to(x)
+        filters = (made or scattering.bank(scattering.padded)).to(x)
         lowpass = filters.lowpass
         u = nn.functional.pad(x[:, None], [step] * 4, mode="reflect")[:, 0]
 

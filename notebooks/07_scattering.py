@@ -176,7 +176,33 @@ printed.models(res.tables["neurons"], **res["size.within"])
 # found.correlation["learned"], found.tuning["learned"]["orientation"], found.best["learned"]
 # ```
 #
+# ## At the paper's scale
+#
+# This page is computed by the run that its banner names. The paper profile has {val}`scattering@paper:data.least` to {val}`scattering@paper:data.most` crops of each texture to learn from, {val}`scattering@paper:data.seeds` seeds, {val}`scattering@paper:data.tests` test crops, {val}`scattering@paper:size.orientations` orientations and {val}`scattering@paper:size.updates` steps for filters; its accepted results stand here whatever this page shows.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-scattering-at-scale", "caption": "The paper profile: accuracy on {val}`scattering@paper:data.tests` test crops of {val}`scattering@paper:data.textures` textures (real, packaged) against the number of crops to learn from. Mean over {val}`scattering@paper:data.seeds` seeds with 95 % intervals over seeds and test crops. Dotted: chance."}}
+at_scale = res if profile == "paper" else results.load("scattering", "paper", origin="accepted")
+plots.show(
+    adaptive_plots.learning_curves(at_scale.tables["curves"], setup.FAMILIES, chance=1 / numbers["data"]["textures"]),
+    alt="Accuracy in the paper profile against the number of crops of each texture to learn from, for Morlet scattering and a network, left, and for one orthogonal filter, right.",
+)
+
+# %% tags=["hide-input", "nbval-check-output"]
+printed.curves(at_scale.tables["curves"])
+
+# %% [markdown]
+# - **Learned wavelets**, shared by rotation, against fixed ones: *{val}`scattering@paper:learning.helps` crops of each texture*. Filters see a crop at most {val}`scattering@paper:passes.filters_most:.1f` times where there are most, the network {val}`scattering@paper:passes.network_most:.0f` times.
+# - **The network.** With {val}`scattering@paper:data.least` crops fixed wavelets are *{val}`scattering@paper:words.fixed_minus_network`* it and learned ones *{val}`scattering@paper:words.learned_minus_network`* it; with {val}`scattering@paper:data.most` it reaches {val}`scattering@paper:most.network:.2f`, fixed wavelets {val}`scattering@paper:most.fixed:.2f`, learned ones {val}`scattering@paper:most.learned.low:.2f` to {val}`scattering@paper:most.learned.high:.2f`.
+# - **AWD's wavelet** is *{val}`scattering@paper:words.awd_minus_db5`* DB5 and *{val}`scattering@paper:words.awd_minus_random`* the best of {val}`scattering@paper:size.wavelets` random ones; sparse attributions make learned Morlet wavelets *{val}`scattering@paper:words.distilled_minus_learned`* what they are without (all with {val}`scattering@paper:data.least` crops).
+# - **Pruning.** Of {val}`scattering@paper:pruning.filters` filters the rule that no restart may miss one takes {val}`scattering@paper:pruning.share:.0%`. Half of them, the smallest index first, cost {val}`scattering@paper:claims.redundant.estimate:.3f` of test accuracy ({val}`scattering@paper:claims.redundant.low:.3f` to {val}`scattering@paper:claims.redundant.high:.3f`; below 0 is a gain): with half it is {val}`scattering@paper:pruning.half:.2f`, with a random half {val}`scattering@paper:pruning.random_half:.2f`.
+# - **Simulated neurons**, {val}`scattering@paper:data.neurons` of them over {val}`scattering@paper:data.movies` sets of movies: both limits at once are met by {val}`scattering@paper:neurons.fixed.within:.0%` of the models with fixed wavelets and {val}`scattering@paper:neurons.learned.within:.0%` with learned ones; corrected correlations are {val}`scattering@paper:neurons.fixed.correlation:.2f` and {val}`scattering@paper:neurons.learned.correlation:.2f`, by local contrast alone {val}`scattering@paper:neurons.contrast.correlation:.2f`.
+#
+# ```{verdicts} scattering@paper
+# ```
+#
 # ## The claims, one by one
+#
+# Of the run that the banner names:
 #
 # ```{verdicts} scattering
 # ```

@@ -211,7 +211,7 @@ def numbers_of(
             "layers": tried.best.size["layers"], "scales": tried.best.size["J"],
             "orientations": tried.best.size["L"], "kept": tried.best.kept,
             "score": tried.best.score, "tried": len(tried.tried), "sizes": len(sizes_to_try(size)),
-            "ended": "no size was left" if ran_out else "so it ended",
+            "ended": "none was left" if ran_out else "it ended",
             "test": metrics.over_examples(tried.correct, "95 %, test crops"),
         },
         "expansion": {
