@@ -202,6 +202,6 @@ def neurons(
                 yscale="log")  # fmt: skip
     axes[2].set(ylabel="corrected correlation", ylim=(min(0, axes[2].get_ylim()[0]), 1.05))
     axes[2].set_xticks(range(len(labels)), [t.replace(" ", "\n") for t in labels.values()],
-                       fontsize=7)  # fmt: skip
+                       fontsize=6)  # fmt: skip
     axes[0].legend(fontsize=7)
     return fig
