@@ -111,9 +111,13 @@ def known(features: Features, crops: Crops, size: Size) -> Known:
     x, y = torch.cat([crops.x, crops.x_held]), torch.cat([crops.y, crops.y_held])
     copies = copies_for(len(x), size)
     found = torch.cat([features(turned(x, k)) for k in range(copies)])
-    number = torch.arange(len(x)) // len(TEXTURES)  # crops come one of each texture at a time
-    fold = number % min(FOLDS, int(number.max()) + 1)
-    return Known(found, y.repeat(copies), fold.repeat(copies))
+    return Known(found, y.repeat(copies), folds(len(x)).repeat(copies))
+
+
+def folds(count: int) -> Tensor:
+    """The fold of each of so many crops, (count,), with as many of each texture in all."""
+    number = torch.arange(count) // len(TEXTURES)  # crops come one of each texture at a time
+    return number % min(FOLDS, int(number.max()) + 1)
 
 
 def choose_alpha(some: Known) -> tuple[float, float]:

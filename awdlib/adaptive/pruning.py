@@ -11,10 +11,18 @@ import numpy as np
 import torch
 
 from awdlib.adaptive import textures
-from awdlib.adaptive.judging import FOLDS, Known, choose_alpha, cut, draw, features_of, tested
+from awdlib.adaptive.judging import (
+    Known,
+    choose_alpha,
+    cut,
+    draw,
+    features_of,
+    folds,
+    tested,
+)
 from awdlib.adaptive.setup import Size, Study
 from awdlib.adaptive.textures import SPREAD, model_of, update
-from awdlib.datasets.textures import SPLITS, TEXTURES
+from awdlib.datasets.textures import SPLITS
 from awdlib.ledger import array_hash, joined, load_state, part, state_of
 from awdlib.scattering import pruning
 from awdlib.scattering.banks import Bank
@@ -82,13 +90,8 @@ def measure(size: Size, seed: int) -> dict[str, np.ndarray]:
 def of_labelled(sets: Sets) -> Known:
     """Features and classes of crops to learn from and of those held out; no turns of them."""
     found = (np.concatenate([sets[k + name] for name in ("train", "held")]) for k in ("", "y_"))
-    return folded(*map(torch.from_numpy, found))
-
-
-def folded(z: torch.Tensor, y: torch.Tensor) -> Known:
-    """Features (crops, features) and classes with folds, the same number of crops of each class."""
-    number = torch.arange(len(y)) // len(TEXTURES)  # crops come one of each texture at a time
-    return Known(z, y, number % min(FOLDS, int(number.max()) + 1))
+    z, y = map(torch.from_numpy, found)
+    return Known(z, y, folds(len(y)))
 
 
 def crossed(some: Known, count: int, seed: int, alpha: float) -> list[FoldedHead]:
@@ -101,12 +104,12 @@ def crossed(some: Known, count: int, seed: int, alpha: float) -> list[FoldedHead
     rng = np.random.default_rng(seed)
     heads = []
     for _ in range(count):
-        folds = []
+        each = []
         for k in np.unique(fold):
             out, others = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
             drawn = rng.choice(others, len(others))
-            folds.append(RidgeHead(z[drawn], y[drawn], z[out], y[out], alpha=alpha))
-        heads.append(FoldedHead(folds))
+            each.append(RidgeHead(z[drawn], y[drawn], z[out], y[out], alpha=alpha))
+        heads.append(FoldedHead(each))
     return heads
 
 
@@ -212,7 +215,9 @@ def relearn(study: Study) -> dict[str, np.ndarray]:
         return [History.of(part(piece, "history")) for piece in found]
 
     with one_thread():
-        alpha, _ = choose_alpha(folded(features_of(start_of(size, seed), crops.x), crops.y))
+        alpha, _ = choose_alpha(
+            Known(features_of(start_of(size, seed), crops.x), crops.y, folds(len(crops.y)))
+        )
         return pruning.prune_and_learn(
             lambda seed: start_of(size, seed), crops.x, crops.y, crops.x_held, crops.y_held,
             restarts=min(size.restarts, RESTARTS), block=size.many, seed=seed, learner=learner,
@@ -289,7 +294,7 @@ def attempt(size: Size, layers: int, scales: int, orientations: int) -> dict[str
         model = model_of(Morlet2d(scales, orientations, share="rotated"), size, layers)
         history = update(model, crops, seed, size.inner)
         # Filters have seen the crops they learned from: those held out alone may judge them.
-        some = folded(features_of(model, crops.x), crops.y)
+        some = Known(features_of(model, crops.x), crops.y, folds(len(crops.y)))
         alpha, _ = choose_alpha(some)
         heads = pruning.restarts(
             some.features, some.y, features_of(model, crops.x_held), crops.y_held,
