@@ -157,7 +157,7 @@ plots.show(
         neurons.LABELS,
         **res["size.within"],
     ),
-    alt="Orientation and frequency of simulated neurons as their models have them against the truth, and how well pixels, fixed and learned scattering predict them.",
+    alt="Orientation and frequency of simulated neurons as their models have them against the truth, and how well pixels, local contrast, fixed and learned scattering predict them.",
 )
 
 # %% tags=["hide-input", "nbval-check-output"]
